@@ -1,0 +1,31 @@
+//! `netpolc` compiles Kubernetes and Calico network policy to the iptables rules and ipsets that
+//! Calico's agent, Felix, would program on a worker node, offline and byte for byte.
+//!
+//! The folders of this crate are the pipeline, and each stage is a pure function:
+//!
+//! ```text
+//! source ─► model ─► resolve ─► felix ─► ir ─► emit
+//!    └─ syntax: the small languages (selectors, ports, CIDRs) that the stages share
+//! ```
+//!
+//! | stage | takes → gives |
+//! |---|---|
+//! | [`source`] | paths → objects as trees with byte offsets, one at a time |
+//! | [`syntax`] | text → small syntax trees |
+//! | [`model`] | object trees → typed resources, and what would be refused |
+//! | [`resolve`] | resources and a node → what that node's agent would know |
+//! | [`felix`] | the node's view → rules |
+//! | [`ir`] | the rules and sets as data; its header defines what they mean |
+//! | [`emit`] | rules → text |
+//!
+//! No stage prints, exits or reads files but [`source`] and [`cli`].
+
+pub mod cli;
+pub mod diagnostic;
+pub mod emit;
+pub mod felix;
+pub mod ir;
+pub mod model;
+pub mod resolve;
+pub mod source;
+pub mod syntax;

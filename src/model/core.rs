@@ -1,0 +1,217 @@
+//! Kubernetes core kinds, reduced to what policy and its dataplane look at.
+
+use super::labels::Labels;
+use super::meta::Meta;
+use crate::diagnostic::{Location, Spanned};
+use ipnet::IpNet;
+use std::net::IpAddr;
+
+/// `v1` Namespace.
+#[derive(Debug, Clone)]
+pub struct Namespace {
+    /// metadata
+    pub meta: Meta,
+}
+
+/// `v1` ServiceAccount.
+#[derive(Debug, Clone)]
+pub struct ServiceAccount {
+    /// metadata
+    pub meta: Meta,
+}
+
+/// `v1` Node.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// metadata; Calico keeps addresses and tunnel addresses in annotations
+    pub meta: Meta,
+    /// `spec.podCIDR` and `spec.podCIDRs`, valid ones, without repetition
+    pub pod_cidrs: Vec<IpNet>,
+    /// `status.addresses`, as text: a Hostname need not be an address
+    pub addresses: Vec<NodeAddress>,
+}
+
+/// An entry of `status.addresses` of a Node.
+#[derive(Debug, Clone)]
+pub struct NodeAddress {
+    /// `InternalIP`, `ExternalIP`, `Hostname`, …
+    pub kind: Box<str>,
+    /// the text
+    pub address: Box<str>,
+}
+
+/// `v1` Pod, compact: a cluster has hundreds of thousands.
+#[derive(Debug, Clone)]
+pub struct Pod {
+    /// `metadata.name`
+    pub name: Box<str>,
+    /// `metadata.namespace`
+    pub namespace: Box<str>,
+    /// `metadata.labels`
+    pub labels: Labels,
+    /// `spec.nodeName`, "" if unscheduled
+    pub node: Box<str>,
+    /// `spec.serviceAccountName` (or the deprecated `serviceAccount`), "" if absent
+    pub service_account: Box<str>,
+    /// `spec.hostNetwork`
+    pub host_network: bool,
+    /// whether `metadata.deletionTimestamp` is set
+    pub deleting: bool,
+    /// `status.phase`, "" if absent
+    pub phase: Box<str>,
+    /// `status.podIPs`, else `status.podIP`, as written
+    pub status_ips: Vec<Box<str>>,
+    /// ports of containers, then of init containers
+    pub ports: Vec<ContainerPort>,
+    /// the annotations that Calico reads (`cni.projectcalico.org/*`, `qos.projectcalico.org/*`,
+    /// `vpc.amazonaws.com/pod-ips`); others are dropped
+    pub annotations: Labels,
+    /// where the object begins
+    pub at: Location,
+}
+
+/// A declared port of a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContainerPort {
+    /// `name`, "" if absent
+    pub name: Box<str>,
+    /// `containerPort`
+    pub port: u16,
+    /// `hostPort`, 0 if absent
+    pub host_port: u16,
+    /// `protocol`, `TCP` if absent
+    pub protocol: TransportProtocol,
+}
+
+/// Protocols of pods and services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs)]
+pub enum TransportProtocol {
+    Tcp,
+    Udp,
+    Sctp,
+    /// anything else (Calico passes such a port over)
+    Other,
+}
+
+/// `v1` Service.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// metadata
+    pub meta: Meta,
+    /// `spec.type`, `ClusterIP` if absent
+    pub kind: Box<str>,
+    /// `spec.selector`; empty for a Service whose endpoints are written by hand
+    pub selector: Labels,
+    /// `spec.clusterIPs`, else `spec.clusterIP`; `None` (headless) left out
+    pub cluster_ips: Vec<Spanned<IpAddr>>,
+    /// `spec.externalIPs`
+    pub external_ips: Vec<Spanned<IpAddr>>,
+    /// `status.loadBalancer.ingress[].ip`, and `spec.loadBalancerIP`
+    pub load_balancer_ips: Vec<Spanned<IpAddr>>,
+    /// `spec.loadBalancerSourceRanges`
+    pub load_balancer_source_ranges: Vec<Spanned<IpNet>>,
+    /// `spec.externalTrafficPolicy` is `Local`
+    pub external_local: bool,
+    /// `spec.internalTrafficPolicy` is `Local`
+    pub internal_local: bool,
+    /// `spec.healthCheckNodePort`
+    pub health_check_node_port: Option<Spanned<u16>>,
+    /// `spec.ports`
+    pub ports: Vec<ServicePort>,
+}
+
+/// An entry of `spec.ports` of a Service.
+#[derive(Debug, Clone)]
+pub struct ServicePort {
+    /// `name`, "" if absent
+    pub name: Box<str>,
+    /// `protocol`, `TCP` if absent
+    pub protocol: TransportProtocol,
+    /// `port`
+    pub port: u16,
+    /// `targetPort` as text: a number or a name; "" if absent
+    pub target_port: Box<str>,
+    /// `nodePort`
+    pub node_port: Option<u16>,
+    /// where the entry begins
+    pub at: Location,
+}
+
+/// `v1` Endpoints.
+#[derive(Debug, Clone)]
+pub struct Endpoints {
+    /// metadata
+    pub meta: Meta,
+    /// `subsets`
+    pub subsets: Vec<EndpointSubset>,
+}
+
+/// A subset of `v1` Endpoints: every address has every port.
+#[derive(Debug, Clone)]
+pub struct EndpointSubset {
+    /// `addresses[].ip`
+    pub addresses: Vec<Spanned<IpAddr>>,
+    /// `ports`
+    pub ports: Vec<EndpointPort>,
+}
+
+/// `discovery.k8s.io/v1` EndpointSlice.
+#[derive(Debug, Clone)]
+pub struct EndpointSlice {
+    /// metadata; the label `kubernetes.io/service-name` names the Service
+    pub meta: Meta,
+    /// `endpoints`
+    pub endpoints: Vec<SliceEndpoint>,
+    /// `ports`
+    pub ports: Vec<EndpointPort>,
+}
+
+/// An entry of `endpoints` of an EndpointSlice.
+#[derive(Debug, Clone)]
+pub struct SliceEndpoint {
+    /// `addresses` that parse
+    pub addresses: Vec<IpAddr>,
+    /// `nodeName`, "" if absent
+    pub node: Box<str>,
+    /// `conditions.ready`, true if absent
+    pub ready: bool,
+    /// `conditions.serving`, `ready` if absent
+    pub serving: bool,
+    /// `conditions.terminating`
+    pub terminating: bool,
+}
+
+/// A port of Endpoints or of an EndpointSlice.
+#[derive(Debug, Clone)]
+pub struct EndpointPort {
+    /// `name`, "" if absent
+    pub name: Box<str>,
+    /// `port`; `None` (all ports) is skipped by Felix
+    pub port: Option<u16>,
+    /// `protocol`, `TCP` if absent
+    pub protocol: TransportProtocol,
+}
+
+/// The `calico-node` DaemonSet: what it tells Felix.
+#[derive(Debug, Clone)]
+pub struct CalicoNode {
+    /// metadata
+    pub meta: Meta,
+    /// environment of the container `calico-node`: name and value, in order; variables that take
+    /// their value from elsewhere (`valueFrom`) have `None`
+    pub env: Vec<(Spanned<Box<str>>, Option<Spanned<Box<str>>>)>,
+    /// the image, for its version; "" if absent
+    pub image: Box<str>,
+}
+
+/// A workload controller (Deployment, StatefulSet, DaemonSet, Job, CronJob, ReplicaSet).
+#[derive(Debug, Clone)]
+pub struct Controller {
+    /// its kind
+    pub kind: Box<str>,
+    /// metadata
+    pub meta: Meta,
+    /// labels of the pods it would make
+    pub pod_labels: Labels,
+}

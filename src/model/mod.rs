@@ -1,0 +1,123 @@
+//! Objects → typed resources.
+//!
+//! The types here are what a cluster stores: fields by their API names, defaults filled in where
+//! the API server or calicoctl fills them in (`projectcalico.org/v3` is defaulted and validated as
+//! calicoctl does; `crd.projectcalico.org/v1` is taken as stored). Every kind is lowered from its
+//! tree by hand, so that an unknown field is named with its place.
+
+pub mod calico;
+pub mod cluster_policy;
+pub mod core;
+pub mod labels;
+pub mod meta;
+pub mod network_policy;
+
+use crate::diagnostic::Diagnostic;
+
+/// Everything a cluster stores that matters to policy, in input order.
+///
+/// Where the input has one object twice, the later text has already replaced the earlier.
+#[derive(Debug, Default)]
+pub struct Resources {
+    /// `v1` Namespace
+    pub namespaces: Vec<core::Namespace>,
+    /// `v1` ServiceAccount
+    pub service_accounts: Vec<core::ServiceAccount>,
+    /// `v1` Node
+    pub nodes: Vec<core::Node>,
+    /// `v1` Pod
+    pub pods: Vec<core::Pod>,
+    /// `v1` Service
+    pub services: Vec<core::Service>,
+    /// `v1` Endpoints
+    pub endpoints: Vec<core::Endpoints>,
+    /// `discovery.k8s.io/v1` EndpointSlice
+    pub endpoint_slices: Vec<core::EndpointSlice>,
+    /// the `calico-node` DaemonSet's environment, if there is one
+    pub calico_node: Option<core::CalicoNode>,
+    /// workload controllers whose pods are not in the input
+    pub controllers: Vec<core::Controller>,
+    /// `networking.k8s.io/v1` NetworkPolicy and StagedKubernetesNetworkPolicy
+    pub network_policies: Vec<network_policy::NetworkPolicy>,
+    /// `policy.networking.k8s.io/v1alpha2` ClusterNetworkPolicy
+    pub cluster_policies: Vec<cluster_policy::ClusterNetworkPolicy>,
+    /// Calico NetworkPolicy, GlobalNetworkPolicy and their staged kinds
+    pub policies: Vec<calico::Policy>,
+    /// Calico Tier
+    pub tiers: Vec<calico::Tier>,
+    /// Calico NetworkSet and GlobalNetworkSet
+    pub network_sets: Vec<calico::NetworkSet>,
+    /// Calico HostEndpoint
+    pub host_endpoints: Vec<calico::HostEndpoint>,
+    /// Calico Profile
+    pub profiles: Vec<calico::Profile>,
+    /// Calico IPPool
+    pub pools: Vec<calico::IpPool>,
+    /// Calico FelixConfiguration
+    pub felix_configurations: Vec<calico::FelixConfiguration>,
+    /// Calico BGPConfiguration
+    pub bgp_configurations: Vec<calico::BgpConfiguration>,
+    /// Calico ClusterInformation
+    pub cluster_informations: Vec<calico::ClusterInformation>,
+}
+
+/// Which of its two front doors a Calico object came through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Api {
+    /// `projectcalico.org/v3`: calicoctl or the aggregated API; validated and defaulted
+    V3,
+    /// `crd.projectcalico.org/v1`: stored by kubectl with the schema's own defaults only
+    Crd,
+}
+
+/// What became of one object.
+#[derive(Debug)]
+pub struct Lowered {
+    /// the resource, or why there is none
+    pub outcome: Outcome,
+    /// everything there is to say about it
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// The fate of one object on its way into a cluster.
+#[derive(Debug)]
+pub enum Outcome {
+    /// stored
+    Stored(Box<Resource>),
+    /// the API server's schema refuses it
+    RefusedBySchema,
+    /// calicoctl (or the aggregated API) rejects it
+    RejectedByCalicoctl,
+    /// stored, but it stops every Felix of the cluster from ever getting in sync
+    NeverInSync,
+    /// malformed beyond that: a required field is missing or of a wrong type
+    Malformed,
+    /// a kind that has nothing to do with policy: counted and passed over
+    PassedOver,
+}
+
+/// One typed resource.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub enum Resource {
+    Namespace(core::Namespace),
+    ServiceAccount(core::ServiceAccount),
+    Node(core::Node),
+    Pod(core::Pod),
+    Service(core::Service),
+    Endpoints(core::Endpoints),
+    EndpointSlice(core::EndpointSlice),
+    CalicoNode(core::CalicoNode),
+    Controller(core::Controller),
+    NetworkPolicy(network_policy::NetworkPolicy),
+    ClusterNetworkPolicy(cluster_policy::ClusterNetworkPolicy),
+    Policy(calico::Policy),
+    Tier(calico::Tier),
+    NetworkSet(calico::NetworkSet),
+    HostEndpoint(calico::HostEndpoint),
+    Profile(calico::Profile),
+    IpPool(calico::IpPool),
+    FelixConfiguration(calico::FelixConfiguration),
+    BgpConfiguration(calico::BgpConfiguration),
+    ClusterInformation(calico::ClusterInformation),
+}
