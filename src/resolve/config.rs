@@ -1,0 +1,163 @@
+//! Felix's effective configuration: every parameter that changes what is rendered.
+//!
+//! Defaults and meanings: `felix/config/config_params.go`, v3.32.1.
+
+use ipnet::IpNet;
+
+/// What `insert` and `append` mean for the hook rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum InsertMode {
+    Insert,
+    Append,
+}
+
+/// ACCEPT or RETURN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum AllowAction {
+    Accept,
+    Return,
+}
+
+/// DROP or REJECT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum DenyAction {
+    Drop,
+    Reject,
+}
+
+/// DefaultEndpointToHostAction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum HostAction {
+    Drop,
+    Return,
+    Accept,
+}
+
+/// ServiceLoopPrevention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum LoopPrevention {
+    Drop,
+    Reject,
+    Disabled,
+}
+
+/// An entry of the failsafe lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailsafePort {
+    /// `tcp`, `udp`, `sctp`
+    pub protocol: Box<str>,
+    /// restricts the rule to an address range
+    pub net: Option<IpNet>,
+    /// port
+    pub port: u16,
+}
+
+/// The effective configuration. One field per parameter of the same name in camel case.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub struct FelixConfig {
+    pub interface_prefix: Vec<Box<str>>,
+    /// names, or regular expressions between slashes
+    pub interface_exclude: Vec<Box<str>>,
+    pub chain_insert_mode: InsertMode,
+    pub default_endpoint_to_host_action: HostAction,
+    pub iptables_filter_allow_action: AllowAction,
+    pub iptables_mangle_allow_action: AllowAction,
+    pub iptables_filter_deny_action: DenyAction,
+    pub log_prefix: Box<str>,
+    /// "" for none, e.g. `10/minute`
+    pub log_action_rate_limit: Box<str>,
+    pub log_action_rate_limit_burst: u32,
+    pub vxlan_port: u16,
+    pub vxlan_enabled: Option<bool>,
+    pub ip_in_ip_enabled: Option<bool>,
+    pub floating_ips: bool,
+    pub allow_vxlan_packets_from_workloads: bool,
+    pub allow_ipip_packets_from_workloads: bool,
+    pub service_loop_prevention: LoopPrevention,
+    /// WorkloadSourceSpoofing is `Any`
+    pub workload_source_spoofing: bool,
+    pub iptables_mark_mask: u32,
+    pub disable_conntrack_invalid_check: bool,
+    pub failsafe_inbound: Vec<FailsafePort>,
+    pub failsafe_outbound: Vec<FailsafePort>,
+    /// flow logs are on: NFLOG rules are rendered
+    pub flow_logs: bool,
+    pub kube_node_port_ranges: Vec<(u16, u16)>,
+    pub nat_port_range: Option<(u16, u16)>,
+    pub nat_outgoing_address: Option<std::net::IpAddr>,
+    /// NATOutgoingExclusions is `IPPoolsAndHostIPs`
+    pub nat_excludes_hosts: bool,
+    pub iptables_nat_outgoing_interface_filter: Box<str>,
+    pub external_nodes_cidr_list: Vec<IpNet>,
+    pub ipv6_support: bool,
+    pub max_ipset_size: u64,
+    pub istio_ambient: bool,
+    pub istio_dscp_mark: u8,
+    pub wireguard_enabled: bool,
+    pub wireguard_enabled_v6: bool,
+    pub wireguard_listening_port: u16,
+    pub wireguard_listening_port_v6: u16,
+    pub wireguard_host_encryption: bool,
+    /// NFTablesMode is `Disabled`: members of a set that others cover are kept
+    pub keep_covered_members: bool,
+    /// `MASQFullyRandom` of FeatureDetectOverride
+    pub masq_fully_random: bool,
+    /// `SNATFullyRandom` of FeatureDetectOverride
+    pub snat_fully_random: bool,
+}
+
+impl Default for FelixConfig {
+    fn default() -> Self {
+        let tcp = |port| FailsafePort { protocol: "tcp".into(), net: None, port };
+        let udp = |port| FailsafePort { protocol: "udp".into(), net: None, port };
+        FelixConfig {
+            interface_prefix: vec!["cali".into()],
+            interface_exclude: vec!["kube-ipvs0".into()],
+            chain_insert_mode: InsertMode::Insert,
+            default_endpoint_to_host_action: HostAction::Drop,
+            iptables_filter_allow_action: AllowAction::Accept,
+            iptables_mangle_allow_action: AllowAction::Accept,
+            iptables_filter_deny_action: DenyAction::Drop,
+            log_prefix: "calico-packet".into(),
+            log_action_rate_limit: "".into(),
+            log_action_rate_limit_burst: 5,
+            vxlan_port: 4789,
+            vxlan_enabled: None,
+            ip_in_ip_enabled: None,
+            floating_ips: false,
+            allow_vxlan_packets_from_workloads: false,
+            allow_ipip_packets_from_workloads: false,
+            service_loop_prevention: LoopPrevention::Drop,
+            workload_source_spoofing: false,
+            iptables_mark_mask: 0xffff_0000,
+            disable_conntrack_invalid_check: false,
+            failsafe_inbound: [tcp(22), udp(68), tcp(179), tcp(2379), tcp(2380), tcp(5473), tcp(6443), tcp(6666), tcp(6667)].into(),
+            failsafe_outbound: [udp(53), udp(67), tcp(179), tcp(2379), tcp(2380), tcp(5473), tcp(6443), tcp(6666), tcp(6667)].into(),
+            flow_logs: false,
+            kube_node_port_ranges: vec![(30000, 32767)],
+            nat_port_range: None,
+            nat_outgoing_address: None,
+            nat_excludes_hosts: false,
+            iptables_nat_outgoing_interface_filter: "".into(),
+            external_nodes_cidr_list: Vec::new(),
+            ipv6_support: true,
+            max_ipset_size: 1_048_576,
+            istio_ambient: false,
+            istio_dscp_mark: 23,
+            wireguard_enabled: false,
+            wireguard_enabled_v6: false,
+            wireguard_listening_port: 51820,
+            wireguard_listening_port_v6: 51821,
+            wireguard_host_encryption: false,
+            keep_covered_members: false,
+            masq_fully_random: true,
+            snat_fully_random: true,
+        }
+    }
+}
