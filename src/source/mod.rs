@@ -120,7 +120,11 @@ where
         diagnostics: Vec::new(),
         documents: 0,
     };
-    let run = Run { lower: &lower, serial: options.threads == 1, loaded };
+    let run = Run {
+        lower: &lower,
+        serial: options.threads == 1,
+        loaded,
+    };
     match pool {
         Some(pool) => pool.install(|| run.all(inputs)),
         None => run.all(inputs),
@@ -135,7 +139,9 @@ struct Run<'f, T, F> {
 
 impl<T: Send, F: Fn(&Object<'_>) -> T + Sync> Run<'_, T, F> {
     fn all(mut self, inputs: &[Input]) -> Loaded<T> {
-        let mut found = find::find(inputs, &mut self.loaded.diagnostics).into_iter().peekable();
+        let mut found = find::find(inputs, &mut self.loaded.diagnostics)
+            .into_iter()
+            .peekable();
         while found.peek().is_some() {
             let mut batch = Vec::new();
             let mut size = 0;
@@ -155,7 +161,11 @@ impl<T: Send, F: Fn(&Object<'_>) -> T + Sync> Run<'_, T, F> {
         let (bytes, again) = found.read()?;
         let text = encoding::decode(bytes, file)?;
         self.loaded.files.keep(file, again, &text);
-        Ok(Text { file, text, json: found.is_json() })
+        Ok(Text {
+            file,
+            text,
+            json: found.is_json(),
+        })
     }
 
     /// Lowers some files.
@@ -174,9 +184,16 @@ impl<T: Send, F: Fn(&Object<'_>) -> T + Sync> Run<'_, T, F> {
                 Step::Say(diagnostic) => self.loaded.diagnostics.push(diagnostic),
                 Step::Part => {
                     parts = &parts[1..];
-                    outputs.next().into_iter().for_each(|output| self.take(output));
+                    outputs
+                        .next()
+                        .into_iter()
+                        .for_each(|output| self.take(output));
                 }
-                Step::Large { large, whole, count } => {
+                Step::Large {
+                    large,
+                    whole,
+                    count,
+                } => {
                     let (own, rest) = parts.split_at(count);
                     parts = rest;
                     self.large(&large, &whole, own, outputs.by_ref().take(count).collect());

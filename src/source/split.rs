@@ -19,8 +19,16 @@ pub(super) struct Splitter<'t> {
 impl<'t> Splitter<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         // the mark that opens the stream has no line break before it, so nothing is dropped there
-        let start = if is_mark(text, 0, b"---") && rest_is_blank(text, 3) { line_end(text, 3) } else { 0 };
-        Splitter { text, next: Some(start), dropped: Vec::new() }
+        let start = if is_mark(text, 0, b"---") && rest_is_blank(text, 3) {
+            line_end(text, 3)
+        } else {
+            0
+        };
+        Splitter {
+            text,
+            next: Some(start),
+            dropped: Vec::new(),
+        }
     }
 
     /// The offset of the first mark that follows a line break within `range`.
@@ -54,10 +62,10 @@ impl Iterator for Splitter<'_> {
                 Some(at) => {
                     if !rest_is_blank(self.text, at + 3) {
                         let message = "text on the same line as `---` is lost";
-                        self.dropped.push(
-                            Fault::new(at + 3, "document-marker", message)
-                                .help("kubectl and calicoctl drop it; begin the document on the next line"),
-                        );
+                        self.dropped
+                            .push(Fault::new(at + 3, "document-marker", message).help(
+                            "kubectl and calicoctl drop it; begin the document on the next line",
+                        ));
                     }
                     self.next = Some(line_end(self.text, at + 3));
                     break at;
@@ -74,7 +82,9 @@ impl Iterator for Splitter<'_> {
         };
         let after = line_end(self.text, stop + 3).min(end);
         let mut lines = self.text[after..end].lines();
-        if lines.any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#') && line.trim() != "...") {
+        if lines.any(|line| {
+            !line.trim().is_empty() && !line.trim_start().starts_with('#') && line.trim() != "..."
+        }) {
             let message = "text behind the end mark `...` is lost";
             self.dropped.push(
                 Fault::new(after, "document-marker", message)
@@ -89,7 +99,10 @@ impl Iterator for Splitter<'_> {
 fn is_mark(text: &str, at: usize, mark: &[u8]) -> bool {
     let bytes = &text.as_bytes()[at..];
     bytes.starts_with(mark)
-        && matches!(bytes.get(mark.len()), None | Some(b'\n' | b' ' | b'\t' | b'\r'))
+        && matches!(
+            bytes.get(mark.len()),
+            None | Some(b'\n' | b' ' | b'\t' | b'\r')
+        )
 }
 
 /// Whether nothing but blanks and a comment follows on the line.

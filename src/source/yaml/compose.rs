@@ -93,8 +93,16 @@ struct Composer<'t> {
 
 impl<'t> Composer<'t> {
     fn event(&mut self, event: Event<'t>, span: &Span) -> Parsed {
-        let start = span.start.byte_offset().unwrap_or_default().min(self.text.len());
-        let end = span.end.byte_offset().unwrap_or_default().clamp(start, self.text.len());
+        let start = span
+            .start
+            .byte_offset()
+            .unwrap_or_default()
+            .min(self.text.len());
+        let end = span
+            .end
+            .byte_offset()
+            .unwrap_or_default()
+            .clamp(start, self.text.len());
         match event {
             Event::Scalar(value, style, anchor, tag) => {
                 let offset = match style {
@@ -119,7 +127,8 @@ impl<'t> Composer<'t> {
                 let target = self.anchors.get(&anchor).copied();
                 let target = target.filter(|&id| self.nodes[id].end != 0);
                 let Some(target) = target else {
-                    let message = format!("`{}` stands inside what it repeats", &self.text[start..end]);
+                    let message =
+                        format!("`{}` stands inside what it repeats", &self.text[start..end]);
                     return Err(Fault::new(start, ID, message));
                 };
                 self.add(start, Kind::Alias(target), 0);
@@ -129,7 +138,9 @@ impl<'t> Composer<'t> {
                 self.documents += 1;
                 if self.documents > 1 {
                     let help = "begin the next document with a line `---`";
-                    return Err(Fault::new(start, ID, "text after the end of the document").help(help));
+                    return Err(
+                        Fault::new(start, ID, "text after the end of the document").help(help)
+                    );
                 }
                 if !explicit {
                     return Ok(()); // its place is that of the first token, which is not behind us
@@ -152,7 +163,11 @@ impl<'t> Composer<'t> {
 
     fn add(&mut self, offset: usize, kind: Kind<'t>, anchor: usize) -> usize {
         let id = self.nodes.len();
-        self.nodes.push(GraphNode { offset, end: 0, kind });
+        self.nodes.push(GraphNode {
+            offset,
+            end: 0,
+            kind,
+        });
         if anchor != 0 {
             self.anchors.insert(anchor, id);
         }
@@ -168,9 +183,14 @@ impl<'t> Composer<'t> {
 
     /// The parser places a block scalar at its first line of content; we want its `|` or `>`.
     fn block_start(&self, start: usize, span: &Span) -> usize {
-        let tag = span.tag_span().and_then(|tag| tag.end.byte_offset()).unwrap_or_default();
+        let tag = span
+            .tag_span()
+            .and_then(|tag| tag.end.byte_offset())
+            .unwrap_or_default();
         let from = self.behind.max(tag).min(start);
-        self.text[from..start].find(['|', '>']).map_or(start, |at| from + at)
+        self.text[from..start]
+            .find(['|', '>'])
+            .map_or(start, |at| from + at)
     }
 
     /// The parser places a sequence that is not indented at its first content; we want its `-`,
@@ -180,12 +200,17 @@ impl<'t> Composer<'t> {
             let dash = self.text[at..].strip_prefix('-');
             dash.is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\n', '\r']))
         };
-        let in_map = self.open.last().is_some_and(|&id| matches!(self.nodes[id].kind, Kind::Map));
+        let in_map = self
+            .open
+            .last()
+            .is_some_and(|&id| matches!(self.nodes[id].kind, Kind::Map));
         if self.text[start..].starts_with('[') || !in_map {
             return start;
         }
         let from = self.behind.min(start);
-        let lines = self.text[from..start].match_indices('\n').map(|(at, _)| from + at + 1);
+        let lines = self.text[from..start]
+            .match_indices('\n')
+            .map(|(at, _)| from + at + 1);
         let content = |at: usize| at + self.text[at..].bytes().take_while(|&b| b == b' ').count();
         lines.map(content).find(|&at| begins(at)).unwrap_or(start)
     }
@@ -211,7 +236,11 @@ impl<'t> Composer<'t> {
             Content::Other(value)
         };
         let Some(tag) = tag else {
-            return Ok(if plain { Kind::Plain(content) } else { Kind::Text(content) });
+            return Ok(if plain {
+                Kind::Plain(content)
+            } else {
+                Kind::Text(content)
+            });
         };
         self.tagged(content, tag, offset)
     }
@@ -243,7 +272,11 @@ impl<'t> Composer<'t> {
         if fits {
             return Ok(Kind::Plain(content));
         }
-        Err(Fault::new(offset, ID, format!("`{text}` is not a `!!{suffix}`")))
+        Err(Fault::new(
+            offset,
+            ID,
+            format!("`{text}` is not a `!!{suffix}`"),
+        ))
     }
 }
 
@@ -260,7 +293,11 @@ fn decode_base64(text: &str) -> Option<String> {
 
 /// The parser's error in our words.
 fn explain(error: &ScanError, text: &str) -> Box<Fault> {
-    let offset = error.marker().byte_offset().unwrap_or_default().min(text.len());
+    let offset = error
+        .marker()
+        .byte_offset()
+        .unwrap_or_default()
+        .min(text.len());
     let fault = |message: String| Fault::new(offset, ID, message);
     let token = || {
         let rest = &text[offset..];
@@ -276,6 +313,13 @@ fn explain(error: &ScanError, text: &str) -> Box<Fault> {
         ErrorKind::UnclosedFlowCollection { open } => {
             fault(format!("this `{open}` is not closed")).help("the file may be cut off")
         }
+        ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
+            fault(format!("`{open}` is closed by `{close}`"))
+        }
+        ErrorKind::UnexpectedCharacter { character } => {
+            fault(format!("unexpected `{}`", character.escape_debug()))
+                .help("a value that begins with it has to be in quotes")
+        }
         ErrorKind::TabNotAllowed
         | ErrorKind::TabInBlockIndentation
         | ErrorKind::TabInIndentation
@@ -284,10 +328,8 @@ fn explain(error: &ScanError, text: &str) -> Box<Fault> {
         }
         ErrorKind::MappingValueNotAllowed => fault("a `:` cannot stand here".into())
             .help("put a value that contains `: ` in quotes, and give each key its own line"),
-        ErrorKind::UnknownAnchor => {
-            fault(format!("`{}` has no anchor in this document", token()))
-                .help("define it before with `&`, in the same document")
-        }
+        ErrorKind::UnknownAnchor => fault(format!("`{}` has no anchor in this document", token()))
+            .help("define it before with `&`, in the same document"),
         ErrorKind::ExpectedBlockMappingKey => fault("expected a key here".into())
             .help("the keys of one mapping begin in the same column"),
         ErrorKind::ExpectedBlockSequenceEntry => fault("expected `- ` here".into())
@@ -298,7 +340,9 @@ fn explain(error: &ScanError, text: &str) -> Box<Fault> {
         }
         kind => {
             let said = kind.to_string();
-            let said = said.rsplit_once(", ").map_or(said.as_str(), |(_, rest)| rest);
+            let said = said
+                .rsplit_once(", ")
+                .map_or(said.as_str(), |(_, rest)| rest);
             fault(said.replace('"', "`"))
         }
     }

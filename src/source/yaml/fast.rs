@@ -46,10 +46,21 @@ struct Key {
 
 impl<'a, 't> Fast<'a, 't> {
     /// Reads `text` (the tree's, or a prefix of it) from `start`, which begins a line.
-    pub(in crate::source) fn new(text: &'t str, start: usize, tree: &'a mut Tree<'t>) -> Step<Self> {
+    pub(in crate::source) fn new(
+        text: &'t str,
+        start: usize,
+        tree: &'a mut Tree<'t>,
+    ) -> Step<Self> {
         let buffer = String::new();
-        let mut fast =
-            Fast { text, bytes: text.as_bytes(), tree, pos: start, line: start, depth: 0, buffer };
+        let mut fast = Fast {
+            text,
+            bytes: text.as_bytes(),
+            tree,
+            pos: start,
+            line: start,
+            depth: 0,
+            buffer,
+        };
         fast.line_at(start)?;
         Ok(fast)
     }
@@ -140,7 +151,11 @@ impl<'a, 't> Fast<'a, 't> {
 
     fn enter(&mut self) -> Step {
         self.depth += 1;
-        if self.depth > MAX_DEPTH { Err(Bail) } else { Ok(()) }
+        if self.depth > MAX_DEPTH {
+            Err(Bail)
+        } else {
+            Ok(())
+        }
     }
 
     /// Reads a node that may be a block collection, and goes to the content behind it.
@@ -179,22 +194,35 @@ impl<'a, 't> Fast<'a, 't> {
 
     /// Adds a plain scalar that was scanned; a line that continues it is not for us.
     fn plain_scalar(&mut self, start: usize, end: usize, parent: Parent) -> Step {
-        self.tree.scalar(Style::Plain, start as u32, start as u32, (end - start) as u32);
+        self.tree.scalar(
+            Style::Plain,
+            start as u32,
+            start as u32,
+            (end - start) as u32,
+        );
         self.end_line()?;
-        if !self.at_end() && self.column() as isize > parent { Err(Bail) } else { Ok(()) }
+        if !self.at_end() && self.column() as isize > parent {
+            Err(Bail)
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether a key ends here: `:` and then a blank.
     fn at_colon(&self) -> bool {
-        self.peek() == Some(b':') && matches!(self.bytes.get(self.pos + 1), None | Some(b' ' | b'\n'))
+        self.peek() == Some(b':')
+            && matches!(self.bytes.get(self.pos + 1), None | Some(b' ' | b'\n'))
     }
 
     fn push(&mut self, key: &Key) {
         match key.slice {
             Some((start, len)) => {
-                self.tree.scalar(key.style, key.offset as u32, start as u32, len as u32);
+                self.tree
+                    .scalar(key.style, key.offset as u32, start as u32, len as u32);
             }
-            None => self.tree.scalar_owned(key.style, key.offset as u32, &self.buffer),
+            None => self
+                .tree
+                .scalar_owned(key.style, key.offset as u32, &self.buffer),
         }
     }
 
@@ -238,16 +266,22 @@ impl<'a, 't> Fast<'a, 't> {
             return if self.at_colon() { Ok(key) } else { Err(Bail) };
         }
         let end = self.plain()?;
-        if self.peek() == Some(b':') { self.plain_key(start, end) } else { Err(Bail) }
+        if self.peek() == Some(b':') {
+            self.plain_key(start, end)
+        } else {
+            Err(Bail)
+        }
     }
 
     /// A plain key, unless it resolves to something that is no string, or merges.
     fn plain_key(&self, start: usize, end: usize) -> Step<Key> {
         let text = &self.text[start..end];
         match scalar::resolve(text) {
-            Value::Str(_) if text != "<<" => {
-                Ok(Key { offset: start, style: Style::Plain, slice: Some((start, end - start)) })
-            }
+            Value::Str(_) if text != "<<" => Ok(Key {
+                offset: start,
+                style: Style::Plain,
+                slice: Some((start, end - start)),
+            }),
             _ => Err(Bail),
         }
     }
@@ -266,7 +300,11 @@ impl<'a, 't> Fast<'a, 't> {
                 if self.column() > column {
                     return self.node(column as isize);
                 }
-                if self.at_dash() { self.sequence(column) } else { Err(Bail) }
+                if self.at_dash() {
+                    self.sequence(column)
+                } else {
+                    Err(Bail)
+                }
             }
             Some(b'"' | b'\'') => {
                 let scalar = self.quoted()?;
@@ -342,7 +380,11 @@ impl<'a, 't> Fast<'a, 't> {
                 Some(b':') => match self.bytes.get(at + 1) {
                     None | Some(b' ' | b'\n') => {
                         self.pos = at;
-                        return if self.bytes[at - 1] == b' ' { Err(Bail) } else { Ok(at) };
+                        return if self.bytes[at - 1] == b' ' {
+                            Err(Bail)
+                        } else {
+                            Ok(at)
+                        };
                     }
                     Some(_) => at += 1,
                 },
@@ -366,7 +408,10 @@ impl<'a, 't> Fast<'a, 't> {
     /// Whether a plain scalar may begin with the byte at `at`; more careful than YAML.
     fn plain_may_begin(&self, at: usize) -> bool {
         match self.bytes[at] {
-            b'-' => self.bytes.get(at + 1).is_some_and(u8::is_ascii_alphanumeric),
+            b'-' => self
+                .bytes
+                .get(at + 1)
+                .is_some_and(u8::is_ascii_alphanumeric),
             // at the beginning of a line it may be the mark that ends the document
             b'.' => !self.bytes[at..].starts_with(b"..."),
             byte => BEGINS_PLAIN[byte as usize],
@@ -379,7 +424,11 @@ impl<'a, 't> Fast<'a, 't> {
         let quote = self.bytes[offset];
         let start = offset + 1;
         let mut at = start;
-        let key = |slice| Key { offset, style: Style::Text, slice };
+        let key = |slice| Key {
+            offset,
+            style: Style::Text,
+            slice,
+        };
         loop {
             match self.bytes.get(at) {
                 Some(&b) if b == quote => {
@@ -515,7 +564,8 @@ impl<'a, 't> Fast<'a, 't> {
             Some(_) => self.buffer.extend(std::iter::repeat_n('\n', blank)),
             None => {}
         }
-        self.tree.scalar_owned(Style::Text, offset as u32, &self.buffer);
+        self.tree
+            .scalar_owned(Style::Text, offset as u32, &self.buffer);
         self.line_at(at)
     }
 
@@ -524,8 +574,11 @@ impl<'a, 't> Fast<'a, 't> {
         self.enter()?;
         let start = self.pos as u32;
         let map = self.bytes[self.pos] == b'{';
-        let (id, close) =
-            if map { (self.tree.open_map(start), b'}') } else { (self.tree.open_seq(start), b']') };
+        let (id, close) = if map {
+            (self.tree.open_map(start), b'}')
+        } else {
+            (self.tree.open_seq(start), b']')
+        };
         self.pos += 1;
         self.skip_spaces();
         let mut count = 0;
@@ -595,7 +648,9 @@ impl<'a, 't> Fast<'a, 't> {
                 Some(b',' | b']' | b'}') => break,
                 Some(b':') => match self.bytes.get(at + 1) {
                     Some(b' ') => break,
-                    Some(b) if b.is_ascii_alphanumeric() || matches!(b, b'/' | b':' | b'.') => at += 1,
+                    Some(b) if b.is_ascii_alphanumeric() || matches!(b, b'/' | b':' | b'.') => {
+                        at += 1
+                    }
                     _ => return Err(Bail),
                 },
                 Some(b'[' | b'{' | b'#' | b'\n' | b'\t' | b'\r' | b'?') | None => return Err(Bail),
@@ -610,7 +665,11 @@ impl<'a, 't> Fast<'a, 't> {
         if end < at && self.bytes[at] == b':' {
             return Err(Bail);
         }
-        Ok(Key { offset: start, style: Style::Plain, slice: Some((start, end - start)) })
+        Ok(Key {
+            offset: start,
+            style: Style::Plain,
+            slice: Some((start, end - start)),
+        })
     }
 }
 
