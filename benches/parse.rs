@@ -16,10 +16,7 @@ const PODS: usize = 20_000;
 const RUNS: usize = 5;
 
 fn main() {
-    let paths: Vec<_> = std::env::args()
-        .skip(1)
-        .filter(|arg| !arg.starts_with('-'))
-        .collect();
+    let paths: Vec<_> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     let inputs: Vec<(String, String)> = if paths.is_empty() {
         generated()
     } else {
@@ -35,10 +32,7 @@ fn main() {
     );
     for (name, text) in inputs {
         let megabytes = text.len() as f64 / 1e6;
-        let input = [Input::Text {
-            name: name.clone(),
-            bytes: text.clone().into_bytes(),
-        }];
+        let input = [Input::Text { name: name.clone(), bytes: text.clone().into_bytes() }];
         let mut objects = 0;
         let mut ours = |threads| {
             median(|| {
@@ -51,8 +45,7 @@ fn main() {
         let json = text.trim_start().starts_with('{');
         let serde = json.then(|| {
             median(|| {
-                let stream =
-                    serde_json::Deserializer::from_str(&text).into_iter::<serde_json::Value>();
+                let stream = serde_json::Deserializer::from_str(&text).into_iter::<serde_json::Value>();
                 assert!(stream.map(Result::unwrap).count() > 0);
             })
         });
@@ -111,20 +104,15 @@ fn generated() -> Vec<(String, String)> {
     vec![
         ("list.yaml".into(), list),
         ("documents.yaml".into(), documents),
-        (
-            "list.json".into(),
-            serde_json::to_string_pretty(&json).unwrap(),
-        ),
+        ("list.json".into(), serde_json::to_string_pretty(&json).unwrap()),
         ("compact.json".into(), json.to_string()),
         ("lines.json".into(), lines.join("\n")),
     ]
 }
 
 fn pod(n: usize) -> serde_json::Value {
-    let (namespace, ip) = (
-        format!("team-{:03}", n % 200),
-        format!("10.{}.{}.{}", n >> 14, n >> 7 & 127, n & 127),
-    );
+    let (namespace, ip) =
+        (format!("team-{:03}", n % 200), format!("10.{}.{}.{}", n >> 14, n >> 7 & 127, n & 127));
     let name = format!("web-{:x}-{:05x}", n / 3 * 7919, n * 104_729 % 1_048_576);
     serde_json::json!({
         "apiVersion": "v1",

@@ -38,21 +38,12 @@ mod tests {
 
     #[test]
     fn a_mark_is_taken_off() {
-        assert_eq!(
-            decode(b"\xEF\xBB\xBFa: b".to_vec(), FileId(0)).unwrap(),
-            "a: b"
-        );
+        assert_eq!(decode(b"\xEF\xBB\xBFa: b".to_vec(), FileId(0)).unwrap(), "a: b");
     }
 
     #[test]
     fn other_encodings_are_refused_with_their_place() {
-        let at = |line, column| {
-            Some(Location {
-                file: FileId(3),
-                line,
-                column,
-            })
-        };
+        let at = |line, column| Some(Location { file: FileId(3), line, column });
         for (bytes, place, words) in [
             (b"\xFF\xFEa\0".as_slice(), at(1, 1), "UTF-16"),
             (b"\xFE\xFF\0a".as_slice(), at(1, 1), "UTF-16"),

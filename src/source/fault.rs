@@ -23,12 +23,7 @@ pub(super) type Parsed<T = ()> = Result<T, Box<Fault>>;
 
 impl Fault {
     pub(super) fn new(offset: usize, id: &'static str, message: impl Into<String>) -> Box<Fault> {
-        Box::new(Fault {
-            offset,
-            id,
-            message: message.into(),
-            help: None,
-        })
+        Box::new(Fault { offset, id, message: message.into(), help: None })
     }
 
     pub(super) fn help(mut self: Box<Self>, help: impl Into<String>) -> Box<Self> {

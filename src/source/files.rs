@@ -59,9 +59,7 @@ impl Files {
 
     /// What to call a file in messages; "" if there is no such file.
     pub fn name(&self, file: FileId) -> &str {
-        self.entries
-            .get(file.0 as usize)
-            .map_or("", |entry| &entry.name)
+        self.entries.get(file.0 as usize).map_or("", |entry| &entry.name)
     }
 
     /// The text of a 1-based line without its line break.
@@ -82,10 +80,7 @@ impl Files {
         let text = String::from_utf8_lossy(&bytes);
         let count = (at.column - first + radius) as usize;
         let text = text.chars().skip(first as usize - 1).take(count).collect();
-        Some(Excerpt {
-            text,
-            column: first,
-        })
+        Some(Excerpt { text, column: first })
     }
 
     /// A line without its line break; if it is longer than `limit`, `limit + 1` bytes of it.
@@ -112,10 +107,7 @@ impl Files {
 
     /// Registers a file that is about to be read.
     pub(super) fn add(&mut self, name: String) -> FileId {
-        self.entries.push(Entry {
-            name,
-            origin: Origin::Nothing,
-        });
+        self.entries.push(Entry { name, origin: Origin::Nothing });
         FileId(self.entries.len() as u32 - 1)
     }
 
@@ -157,12 +149,7 @@ fn index_lines(path: &PathBuf) -> std::io::Result<Vec<u64>> {
 }
 
 /// The line `skip` lines behind the one that begins at `start`, at most `limit` bytes of it.
-fn read_line(
-    path: &PathBuf,
-    start: u64,
-    skip: u64,
-    limit: usize,
-) -> std::io::Result<Option<Vec<u8>>> {
+fn read_line(path: &PathBuf, start: u64, skip: u64, limit: usize) -> std::io::Result<Option<Vec<u8>>> {
     let mut file = File::open(path)?;
     file.seek(SeekFrom::Start(start))?;
     let mut reader = BufReader::new(file);

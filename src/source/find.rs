@@ -28,9 +28,7 @@ pub(super) enum From<'i> {
 impl Found<'_> {
     /// Whether it is named as JSON.
     pub(super) fn is_json(&self) -> bool {
-        Path::new(&self.name)
-            .extension()
-            .is_some_and(|it| it.eq_ignore_ascii_case("json"))
+        Path::new(&self.name).extension().is_some_and(|it| it.eq_ignore_ascii_case("json"))
     }
 
     /// The bytes, and the path they can be read from again.
@@ -48,9 +46,7 @@ impl Found<'_> {
             From::Path(path) if path.is_file() => Some(path.clone()),
             _ => None,
         };
-        bytes
-            .map(|bytes| (bytes, again))
-            .map_err(|error| unreadable(&self.name, &error))
+        bytes.map(|bytes| (bytes, again)).map_err(|error| unreadable(&self.name, &error))
     }
 }
 
@@ -61,19 +57,14 @@ pub(super) fn find<'i>(inputs: &'i [Input], diagnostics: &mut Vec<Diagnostic>) -
     for input in inputs {
         match input {
             Input::Text { name, bytes } => {
-                found.push(Found {
-                    name: name.clone(),
-                    from: From::Bytes(bytes),
-                });
+                found.push(Found { name: name.clone(), from: From::Bytes(bytes) });
             }
-            Input::Stdin if stdin => diagnostics
-                .push(problem("`-` is named twice").help("standard input can be read once")),
+            Input::Stdin if stdin => {
+                diagnostics.push(problem("`-` is named twice").help("standard input can be read once"))
+            }
             Input::Stdin => {
                 stdin = true;
-                found.push(Found {
-                    name: "<stdin>".into(),
-                    from: From::Stdin,
-                });
+                found.push(Found { name: "<stdin>".into(), from: From::Stdin });
             }
             Input::Path(path) => match fs::metadata(path) {
                 Err(error) => diagnostics.push(unreadable(&path.display().to_string(), &error)),
@@ -87,10 +78,9 @@ pub(super) fn find<'i>(inputs: &'i [Input], diagnostics: &mut Vec<Diagnostic>) -
                         ));
                     }
                 }
-                Ok(_) => found.push(Found {
-                    name: path.display().to_string(),
-                    from: From::Path(path.clone()),
-                }),
+                Ok(_) => {
+                    found.push(Found { name: path.display().to_string(), from: From::Path(path.clone()) })
+                }
             },
         }
     }
@@ -118,10 +108,7 @@ fn folder(
         Err(error) => return fail(path, &error),
     }
     if depth > MAX_FOLDERS {
-        let message = format!(
-            "`{}` is more than {MAX_FOLDERS} folders deep",
-            path.display()
-        );
+        let message = format!("`{}` is more than {MAX_FOLDERS} folders deep", path.display());
         return diagnostics.push(problem(message));
     }
     let mut paths = Vec::new();
@@ -147,10 +134,7 @@ fn folder(
                 diagnostics.push(problem(message).help("name it on the command line to read it"));
             }
             Ok(_) => {
-                found.push(Found {
-                    name: path.display().to_string(),
-                    from: From::Path(path),
-                });
+                found.push(Found { name: path.display().to_string(), from: From::Path(path) });
             }
             Err(error) => diagnostics.push(unreadable(&path.display().to_string(), &error)),
         }
@@ -158,13 +142,8 @@ fn folder(
 }
 
 fn is_manifest(path: &Path) -> bool {
-    let extension = path
-        .extension()
-        .and_then(|extension| extension.to_str())
-        .unwrap_or_default();
-    ["yaml", "yml", "json"]
-        .iter()
-        .any(|known| extension.eq_ignore_ascii_case(known))
+    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    ["yaml", "yml", "json"].iter().any(|known| extension.eq_ignore_ascii_case(known))
 }
 
 fn problem(message: impl Into<String>) -> Diagnostic {
@@ -175,9 +154,6 @@ fn unreadable(name: &str, error: &io::Error) -> Diagnostic {
     match error.kind() {
         io::ErrorKind::NotFound => problem(format!("`{name}` does not exist")),
         io::ErrorKind::PermissionDenied => problem(format!("no permission to read `{name}`")),
-        _ => problem(format!(
-            "`{name}` cannot be read: {}",
-            error.to_string().to_lowercase()
-        )),
+        _ => problem(format!("`{name}` cannot be read: {}", error.to_string().to_lowercase())),
     }
 }

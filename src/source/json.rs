@@ -18,11 +18,7 @@ pub(super) struct Reader<'t> {
 impl<'t> Reader<'t> {
     /// Reads `text` (the tree's, or a prefix of it) from byte `pos`.
     pub(super) fn new(text: &'t str, pos: usize) -> Self {
-        Reader {
-            text,
-            pos,
-            buffer: String::new(),
-        }
+        Reader { text, pos, buffer: String::new() }
     }
 
     /// The next byte that is not whitespace, not consumed.
@@ -75,9 +71,7 @@ impl<'t> Reader<'t> {
     pub(super) fn key_is(&mut self, key: &str) -> bool {
         self.peek();
         let rest = &self.text[self.pos..];
-        let rest = rest
-            .strip_prefix('"')
-            .and_then(|rest| rest.strip_prefix(key));
+        let rest = rest.strip_prefix('"').and_then(|rest| rest.strip_prefix(key));
         if !rest.is_some_and(|rest| rest.starts_with('"')) {
             return false;
         }
@@ -214,12 +208,7 @@ impl<'t> Reader<'t> {
             return malformed(start, "this number is out of range");
         }
         self.pos = end;
-        tree.scalar(
-            Style::Json,
-            start as u32,
-            start as u32,
-            (end - start) as u32,
-        );
+        tree.scalar(Style::Json, start as u32, start as u32, (end - start) as u32);
         Ok(())
     }
 
@@ -231,12 +220,7 @@ impl<'t> Reader<'t> {
         loop {
             match bytes.get(at) {
                 Some(b'"') => {
-                    tree.scalar(
-                        Style::Text,
-                        start as u32,
-                        start as u32 + 1,
-                        (at - start - 1) as u32,
-                    );
+                    tree.scalar(Style::Text, start as u32, start as u32 + 1, (at - start - 1) as u32);
                     self.pos = at + 1;
                     return Ok(Some(&bytes[start + 1..at]));
                 }
@@ -291,15 +275,11 @@ impl<'t> Reader<'t> {
                         else {
                             return Err(lone(at));
                         };
-                        (
-                            0x10000 + ((unit - 0xD800) << 10) + (low_unit - 0xDC00),
-                            low + 6,
-                        )
+                        (0x10000 + ((unit - 0xD800) << 10) + (low_unit - 0xDC00), low + 6)
                     }
                     _ => (unit, at + 6),
                 };
-                self.buffer
-                    .push(char::from_u32(code).ok_or_else(|| lone(at))?);
+                self.buffer.push(char::from_u32(code).ok_or_else(|| lone(at))?);
                 return Ok(end);
             }
             _ => {
@@ -315,25 +295,15 @@ impl<'t> Reader<'t> {
     fn hex(&self, at: usize) -> Parsed<u32> {
         let digits = self.text.as_bytes().get(at + 2..at + 6).unwrap_or_default();
         let digit = |n: u32, b: &u8| Some(n << 4 | (*b as char).to_digit(16)?);
-        let code = if digits.len() == 4 {
-            digits.iter().try_fold(0, digit)
-        } else {
-            None
-        };
+        let code = if digits.len() == 4 { digits.iter().try_fold(0, digit) } else { None };
         code.ok_or_else(|| Fault::new(at, ID, "`\\u` needs four hexadecimal digits"))
     }
 
     fn unexpected(&mut self, wanted: &str) -> Box<Fault> {
-        let found = self
-            .peek()
-            .and_then(|_| self.text[self.pos..].chars().next());
+        let found = self.peek().and_then(|_| self.text[self.pos..].chars().next());
         match found {
-            None => Fault::new(
-                self.pos,
-                ID,
-                format!("the text ends where {wanted} should follow"),
-            )
-            .help("the file may be cut off"),
+            None => Fault::new(self.pos, ID, format!("the text ends where {wanted} should follow"))
+                .help("the file may be cut off"),
             Some(c) => {
                 let message = format!("expected {wanted}, found `{}`", c.escape_debug());
                 let fault = Fault::new(self.pos, ID, message);
@@ -357,11 +327,7 @@ fn lone(at: usize) -> Box<Fault> {
 }
 
 fn control(byte: u8, at: usize) -> Box<Fault> {
-    let fault = Fault::new(
-        at,
-        ID,
-        format!("control character U+{byte:04X} in a string"),
-    );
+    let fault = Fault::new(at, ID, format!("control character U+{byte:04X} in a string"));
     if byte == b'\n' {
         fault.help("a string ends on the line where it begins; write the line break as `\\n`")
     } else {

@@ -84,8 +84,7 @@ impl Head {
         let mut keys: Vec<_> = self.keys.iter().map(String::as_str).collect();
         keys.push("items");
         keys.sort_unstable();
-        keys.windows(2).all(|pair| pair[0] != pair[1])
-            && is_list(self.kind.as_deref().unwrap_or_default())
+        keys.windows(2).all(|pair| pair[0] != pair[1]) && is_list(self.kind.as_deref().unwrap_or_default())
     }
 }
 
@@ -109,21 +108,12 @@ impl Large {
         let pattern = self.pattern(text);
         let (mut at, mut placed, mut start) = (whole.at, 0, self.start);
         loop {
-            let cut = pattern
-                .as_ref()
-                .and_then(|pattern| pattern.next(text, start + PART));
+            let cut = pattern.as_ref().and_then(|pattern| pattern.next(text, start + PART));
             let (end, next) = cut.unwrap_or((text.len(), text.len()));
             at = lines::advance(at, &text[placed..start]);
             placed = start;
-            let work = Work::Items {
-                shape: self.shape,
-                last: cut.is_none(),
-            };
-            parts.push(Part {
-                text: &text[start..end],
-                at,
-                work,
-            });
+            let work = Work::Items { shape: self.shape, last: cut.is_none() };
+            parts.push(Part { text: &text[start..end], at, work });
             if cut.is_none() {
                 return parts;
             }
@@ -134,15 +124,8 @@ impl Large {
     /// The document as a single part.
     pub(super) fn uncut<'t>(&self, whole: &Part<'t>) -> Part<'t> {
         let at = lines::advance(whole.at, &whole.text[..self.start]);
-        let work = Work::Items {
-            shape: self.shape,
-            last: true,
-        };
-        Part {
-            text: &whole.text[self.start..],
-            at,
-            work,
-        }
+        let work = Work::Items { shape: self.shape, last: true };
+        Part { text: &whole.text[self.start..], at, work }
     }
 
     /// The head of the list, if its parts were what they were taken for, and all of the document.
@@ -161,11 +144,7 @@ impl Large {
     fn pattern(&self, text: &str) -> Option<Pattern> {
         if let Shape::Yaml { column } = self.shape {
             let needle = format!("\n{}- ", " ".repeat(column));
-            return Some(Pattern {
-                needle,
-                end: 1,
-                next: 1,
-            });
+            return Some(Pattern { needle, end: 1, next: 1 });
         }
         let text = &text[..lines::floor(text, text.len().min(self.start + HEAD))];
         // between the first two items: blanks, and a comma in a list
@@ -188,11 +167,7 @@ impl Large {
             let len = text[key..].find(':').filter(|&len| len < 80)?;
             needle.push_str(&text[key..key + len]);
         }
-        Some(Pattern {
-            needle,
-            end: 0,
-            next: comma,
-        })
+        Some(Pattern { needle, end: 0, next: comma })
     }
 
     /// Reads what follows the list, from `from` on: the whole head, if that is the end of the
@@ -266,11 +241,7 @@ fn json_head(text: &str) -> Option<Large> {
     let items = |reader: &mut json::Reader<'_>, depth, head| {
         reader.expect(b'[', "`[`").ok()?;
         let object = reader.peek() == Some(b'{');
-        object.then(|| Large {
-            shape: Shape::JsonList { depth },
-            start: reader.pos,
-            head,
-        })
+        object.then_some(Large { shape: Shape::JsonList { depth }, start: reader.pos, head })
     };
     if reader.peek() == Some(b'[') {
         return items(&mut reader, 1, Head::default());
@@ -296,11 +267,7 @@ fn json_head(text: &str) -> Option<Large> {
     reader.pos += 1;
     let start = text.len() - text.trim_ascii_start().len();
     let head = Head::default();
-    (reader.peek() == Some(b'{')).then_some(Large {
-        shape: Shape::JsonStream,
-        start,
-        head,
-    })
+    (reader.peek() == Some(b'{')).then_some(Large { shape: Shape::JsonStream, start, head })
 }
 
 /// `…: …` and then `items:` with `- ` on the next line, or `- ` right away.
@@ -316,11 +283,7 @@ fn yaml_head(text: &str) -> Option<Large> {
         let line = line_at(at);
         let column = line.len() - line.trim_start_matches(' ').len();
         if at == 0 && column == 0 && item(line) {
-            return Some(Large {
-                shape: Shape::Yaml { column },
-                start: 0,
-                head: Head::default(),
-            });
+            return Some(Large { shape: Shape::Yaml { column }, start: 0, head: Head::default() });
         }
         if line.trim_end() == "items:" && column == 0 {
             let start = at + line.len();
@@ -338,11 +301,7 @@ fn yaml_head(text: &str) -> Option<Large> {
                 }
                 head.add(root);
             }
-            return Some(Large {
-                shape: Shape::Yaml { column },
-                start,
-                head,
-            });
+            return Some(Large { shape: Shape::Yaml { column }, start, head });
         }
         at += line.len();
     }

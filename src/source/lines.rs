@@ -21,9 +21,7 @@ impl Lines {
         let starts: Vec<u32> = std::iter::once(0).chain(newlines).collect();
         let mut marks = Vec::new();
         for (index, &start) in starts.iter().enumerate() {
-            let end = starts
-                .get(index + 1)
-                .map_or(text.len(), |&next| next as usize);
+            let end = starts.get(index + 1).map_or(text.len(), |&next| next as usize);
             let (mut at, mut column) = (start as usize, 0);
             while end - at > STRIDE {
                 let next = floor(text, at + STRIDE);
@@ -38,20 +36,14 @@ impl Lines {
     /// The 0-based line and column (in code points) of an offset; past the end counts as the end.
     pub(super) fn locate(&self, text: &str, offset: usize) -> (u32, u32) {
         let offset = floor(text, offset.min(text.len()));
-        let line = self
-            .starts
-            .partition_point(|&start| start as usize <= offset)
-            - 1;
+        let line = self.starts.partition_point(|&start| start as usize <= offset) - 1;
         let start = (self.starts[line] as usize, 0);
         let mark = match self.marks.partition_point(|mark| mark.0 as usize <= offset) {
             0 => start,
             n => (self.marks[n - 1].0 as usize, self.marks[n - 1].1),
         };
         let (from, column) = if mark.0 > start.0 { mark } else { start };
-        (
-            line as u32,
-            column + text[from..offset].chars().count() as u32,
-        )
+        (line as u32, column + text[from..offset].chars().count() as u32)
     }
 }
 
@@ -68,29 +60,17 @@ pub(super) fn advance(place: Location, text: &str) -> Location {
     let Location { file, line, column } = place;
     let count = |text: &str| text.chars().count() as u32;
     match memchr::memrchr(b'\n', text.as_bytes()) {
-        None => Location {
-            file,
-            line,
-            column: column + count(text),
-        },
+        None => Location { file, line, column: column + count(text) },
         Some(last) => {
             let newlines = memchr::memchr_iter(b'\n', &text.as_bytes()[..=last]).count() as u32;
-            Location {
-                file,
-                line: line + newlines,
-                column: 1 + count(&text[last + 1..]),
-            }
+            Location { file, line: line + newlines, column: 1 + count(&text[last + 1..]) }
         }
     }
 }
 
 /// The first place of a file.
 pub(super) fn start_of(file: FileId) -> Location {
-    Location {
-        file,
-        line: 1,
-        column: 1,
-    }
+    Location { file, line: 1, column: 1 }
 }
 
 #[cfg(test)]
@@ -110,11 +90,7 @@ mod tests {
         let text = format!("a\n\n{long}\nbü\r\n{long}{long}");
         let lines = Lines::new(&text);
         for (offset, _) in text.char_indices() {
-            assert_eq!(
-                lines.locate(&text, offset),
-                slowly(&text, offset),
-                "at {offset}"
-            );
+            assert_eq!(lines.locate(&text, offset), slowly(&text, offset), "at {offset}");
         }
         assert_eq!(lines.locate(&text, usize::MAX), slowly(&text, text.len()));
     }

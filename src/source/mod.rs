@@ -114,17 +114,9 @@ where
         // without threads of its own the system still gives the answer, later
         n => rayon::ThreadPoolBuilder::new().num_threads(n).build().ok(),
     };
-    let loaded = Loaded {
-        files: Files::default(),
-        values: Vec::new(),
-        diagnostics: Vec::new(),
-        documents: 0,
-    };
-    let run = Run {
-        lower: &lower,
-        serial: options.threads == 1,
-        loaded,
-    };
+    let loaded =
+        Loaded { files: Files::default(), values: Vec::new(), diagnostics: Vec::new(), documents: 0 };
+    let run = Run { lower: &lower, serial: options.threads == 1, loaded };
     match pool {
         Some(pool) => pool.install(|| run.all(inputs)),
         None => run.all(inputs),
@@ -139,9 +131,7 @@ struct Run<'f, T, F> {
 
 impl<T: Send, F: Fn(&Object<'_>) -> T + Sync> Run<'_, T, F> {
     fn all(mut self, inputs: &[Input]) -> Loaded<T> {
-        let mut found = find::find(inputs, &mut self.loaded.diagnostics)
-            .into_iter()
-            .peekable();
+        let mut found = find::find(inputs, &mut self.loaded.diagnostics).into_iter().peekable();
         while found.peek().is_some() {
             let mut batch = Vec::new();
             let mut size = 0;
@@ -161,11 +151,7 @@ impl<T: Send, F: Fn(&Object<'_>) -> T + Sync> Run<'_, T, F> {
         let (bytes, again) = found.read()?;
         let text = encoding::decode(bytes, file)?;
         self.loaded.files.keep(file, again, &text);
-        Ok(Text {
-            file,
-            text,
-            json: found.is_json(),
-        })
+        Ok(Text { file, text, json: found.is_json() })
     }
 
     /// Lowers some files.
@@ -184,16 +170,9 @@ impl<T: Send, F: Fn(&Object<'_>) -> T + Sync> Run<'_, T, F> {
                 Step::Say(diagnostic) => self.loaded.diagnostics.push(diagnostic),
                 Step::Part => {
                     parts = &parts[1..];
-                    outputs
-                        .next()
-                        .into_iter()
-                        .for_each(|output| self.take(output));
+                    outputs.next().into_iter().for_each(|output| self.take(output));
                 }
-                Step::Large {
-                    large,
-                    whole,
-                    count,
-                } => {
+                Step::Large { large, whole, count } => {
                     let (own, rest) = parts.split_at(count);
                     parts = rest;
                     self.large(&large, &whole, own, outputs.by_ref().take(count).collect());
@@ -222,13 +201,7 @@ impl<T: Send, F: Fn(&Object<'_>) -> T + Sync> Run<'_, T, F> {
 
     /// Takes what the parts of a large document gave, if they were what they seemed; if not, the
     /// document is read once more without cuts, and failing that as a whole.
-    fn large(
-        &mut self,
-        large: &Large,
-        whole: &Part<'_>,
-        parts: &[Part<'_>],
-        mut outputs: Vec<Output<T>>,
-    ) {
+    fn large(&mut self, large: &Large, whole: &Part<'_>, parts: &[Part<'_>], mut outputs: Vec<Output<T>>) {
         let mut head = large.verify(whole, parts, &outputs);
         let uncut = [large.uncut(whole)];
         let mut parts = parts;

@@ -55,15 +55,10 @@ pub(super) struct Output<T> {
 
 impl Part<'_> {
     /// Lowers everything in the part; `head` is for items that lack their kind.
-    pub(super) fn lower<T, F: Fn(&Object<'_>) -> T>(
-        &self,
-        head: ListHead<'_>,
-        lower: &F,
-    ) -> Output<T> {
+    pub(super) fn lower<T, F: Fn(&Object<'_>) -> T>(&self, head: ListHead<'_>, lower: &F) -> Output<T> {
         let mut sink = Sink::new(lower);
         if let Some(fault) = too_large(self.text.len()) {
-            sink.diagnostics
-                .push(fault.diagnostic(Severity::Error, self.at));
+            sink.diagnostics.push(fault.diagnostic(Severity::Error, self.at));
             return sink.output(None);
         }
         let mut tree = Tree::new(self.text, self.at.file, self.at.line, self.at.column);
@@ -256,9 +251,6 @@ mod tests {
     #[test]
     fn four_gibibytes_are_the_most_a_tree_can_place() {
         assert_eq!(too_large(MAX_TEXT), None);
-        assert_eq!(
-            too_large(MAX_TEXT + 1).map(|fault| fault.id),
-            Some("too-large")
-        );
+        assert_eq!(too_large(MAX_TEXT + 1).map(|fault| fault.id), Some("too-large"));
     }
 }

@@ -48,12 +48,7 @@ impl<'t> Plan<'t> {
     /// Cuts a file into parts: small documents together, large ones each in several.
     pub(super) fn file(&mut self, text: &'t Text) {
         let place = lines::start_of(text.file);
-        let mut group = Group {
-            text,
-            ranges: Vec::new(),
-            offset: 0,
-            place,
-        };
+        let mut group = Group { text, ranges: Vec::new(), offset: 0, place };
         let mut splitter = Splitter::new(&text.text);
         while let Some(range) = splitter.next() {
             let large = range.len() >= LARGE;
@@ -67,8 +62,7 @@ impl<'t> Plan<'t> {
             for fault in splitter.dropped.drain(..) {
                 self.part(&mut group);
                 group.move_to(fault.offset);
-                self.steps
-                    .push(Step::Say(fault.diagnostic(Severity::Warning, group.place)));
+                self.steps.push(Step::Say(fault.diagnostic(Severity::Warning, group.place)));
             }
         }
         self.part(&mut group);
@@ -92,11 +86,7 @@ impl<'t> Plan<'t> {
         };
         let Some(whole) = group.take() else { return };
         let parts = large.parts(&whole);
-        self.steps.push(Step::Large {
-            large,
-            whole,
-            count: parts.len(),
-        });
+        self.steps.push(Step::Large { large, whole, count: parts.len() });
         self.parts.extend(parts);
     }
 }
@@ -120,20 +110,9 @@ impl<'t> Group<'t> {
     fn take(&mut self) -> Option<Part<'t>> {
         let (start, len) = (self.ranges.first()?.start, self.len());
         self.move_to(start);
-        let ranges = self
-            .ranges
-            .drain(..)
-            .map(|range| range.start - start..range.end - start)
-            .collect();
+        let ranges = self.ranges.drain(..).map(|range| range.start - start..range.end - start).collect();
         let text = &self.text.text[start..start + len];
-        let work = Work::Documents {
-            ranges,
-            json: self.text.json,
-        };
-        Some(Part {
-            text,
-            at: self.place,
-            work,
-        })
+        let work = Work::Documents { ranges, json: self.text.json };
+        Some(Part { text, at: self.place, work })
     }
 }

@@ -31,9 +31,7 @@ pub fn resolve(text: &str) -> Value<'_> {
             }
             Some(Number::Float(float)) => Value::Float(float),
         },
-        Some(b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~') => {
-            word(text)
-        }
+        Some(b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~') => word(text),
         Some(_) => Value::Str(text),
     }
 }
@@ -65,11 +63,7 @@ fn number(text: &str) -> Option<Number> {
     if text.starts_with('.') {
         return float(text).map(Number::Float);
     }
-    let plain: Cow<'_, str> = if text.contains('_') {
-        text.replace('_', "").into()
-    } else {
-        text.into()
-    };
+    let plain: Cow<'_, str> = if text.contains('_') { text.replace('_', "").into() } else { text.into() };
     integer(&plain).or_else(|| float(&plain).map(Number::Float))
 }
 
@@ -312,11 +306,7 @@ mod tests {
             ("2015-01-01", "2015-01-01"),
         ];
         for (text, string) in table {
-            assert_eq!(
-                as_go_string(text, Style::Plain).as_deref(),
-                Some(string),
-                "{text:?}"
-            );
+            assert_eq!(as_go_string(text, Style::Plain).as_deref(), Some(string), "{text:?}");
             assert_eq!(as_go_string(text, Style::Text).as_deref(), Some(text));
         }
         assert_eq!(as_go_string("null", Style::Plain), None);
@@ -326,13 +316,7 @@ mod tests {
 
     #[test]
     fn keys_become_strings() {
-        for (text, key) in [
-            ("yes", "true"),
-            ("010", "8"),
-            (".inf", ".inf"),
-            ("1.50", "1.5"),
-            ("a", "a"),
-        ] {
+        for (text, key) in [("yes", "true"), ("010", "8"), (".inf", ".inf"), ("1.50", "1.5"), ("a", "a")] {
             assert_eq!(key_string(text).as_deref(), Some(key));
         }
         assert_eq!(key_string("~"), None);
@@ -343,10 +327,7 @@ mod tests {
         assert_eq!(resolve_json("80"), Value::Int(80));
         assert_eq!(resolve_json("80.0"), Value::Float(80.0));
         assert_eq!(resolve_json("-1e2"), Value::Float(-100.0));
-        assert_eq!(
-            resolve_json("9223372036854775808"),
-            Value::Float(9_223_372_036_854_775_808.0)
-        );
+        assert_eq!(resolve_json("9223372036854775808"), Value::Float(9_223_372_036_854_775_808.0));
         assert_eq!(resolve_json("true"), Value::Bool(true));
         assert_eq!(resolve_json("null"), Value::Null);
     }

@@ -41,31 +41,13 @@ pub(super) struct Sink<'f, T, F> {
 
 impl<'f, T, F: Fn(&Object<'_>) -> T> Sink<'f, T, F> {
     pub(super) fn new(lower: &'f F) -> Self {
-        Sink {
-            lower,
-            values: Vec::new(),
-            diagnostics: Vec::new(),
-            documents: 0,
-            lacking: false,
-        }
+        Sink { lower, values: Vec::new(), diagnostics: Vec::new(), documents: 0, lacking: false }
     }
 
     /// What was collected.
     pub(super) fn output(self, end: Option<usize>) -> Output<T> {
-        let Sink {
-            values,
-            diagnostics,
-            documents,
-            lacking,
-            ..
-        } = self;
-        Output {
-            values,
-            diagnostics,
-            documents,
-            lacking,
-            end,
-        }
+        let Sink { values, diagnostics, documents, lacking, .. } = self;
+        Output { values, diagnostics, documents, lacking, end }
     }
 
     /// Takes the root of a document. Null, which a document of comments is, holds nothing.
@@ -91,8 +73,7 @@ impl<'f, T, F: Fn(&Object<'_>) -> T> Sink<'f, T, F> {
             };
             let message = format!("expected an object, found {what}");
             let help = "an object is a mapping with `apiVersion` and `kind`";
-            self.diagnostics
-                .push(Diagnostic::error("not-an-object", node.at(), message).help(help));
+            self.diagnostics.push(Diagnostic::error("not-an-object", node.at(), message).help(help));
             return;
         }
         let text = |key| node.get(key).and_then(Node::as_str).unwrap_or_default();
@@ -121,8 +102,7 @@ impl<'f, T, F: Fn(&Object<'_>) -> T> Sink<'f, T, F> {
         for (first, second) in list.duplicate_nodes().filter(|pair| !items.covers(pair.1)) {
             let message = format!("`{}` stands twice in this list", second.text());
             let diagnostic = Diagnostic::error("duplicate-key", second.at(), message);
-            self.diagnostics
-                .push(diagnostic.related(first.at(), "it is written here first"));
+            self.diagnostics.push(diagnostic.related(first.at(), "it is written here first"));
         }
     }
 }

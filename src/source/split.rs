@@ -13,22 +13,14 @@ pub(super) struct Splitter<'t> {
     /// where the next document begins; `None` at the end
     next: Option<usize>,
     /// text that kubectl and calicoctl drop, found so far
-    pub(super) dropped: Vec<Box<Fault>>,
+    pub(super) dropped: Vec<Fault>,
 }
 
 impl<'t> Splitter<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         // the mark that opens the stream has no line break before it, so nothing is dropped there
-        let start = if is_mark(text, 0, b"---") && rest_is_blank(text, 3) {
-            line_end(text, 3)
-        } else {
-            0
-        };
-        Splitter {
-            text,
-            next: Some(start),
-            dropped: Vec::new(),
-        }
+        let start = if is_mark(text, 0, b"---") && rest_is_blank(text, 3) { line_end(text, 3) } else { 0 };
+        Splitter { text, next: Some(start), dropped: Vec::new() }
     }
 
     /// The offset of the first mark that follows a line break within `range`.
@@ -37,6 +29,13 @@ impl<'t> Splitter<'t> {
         memchr::memmem::find_iter(&self.text.as_bytes()[range.clone()], &needle)
             .map(|at| range.start + at + 1)
             .find(|&at| is_mark(self.text, at, mark))
+    }
+
+    /// Notes that the text at an offset counts for nobody.
+    fn lose(&mut self, offset: usize, message: &str, instead: &str) {
+        let fault = Fault::new(offset, "document-marker", message);
+        let help = format!("kubectl and calicoctl drop it; {instead}");
+        self.dropped.push(*fault.help(help));
     }
 
     /// Whether the text has nothing but directives and comments, so that the document that the
@@ -61,11 +60,8 @@ impl Iterator for Splitter<'_> {
                 Some(at) if Self::is_directives(&self.text[start..at]) => from = at,
                 Some(at) => {
                     if !rest_is_blank(self.text, at + 3) {
-                        let message = "text on the same line as `---` is lost";
-                        self.dropped
-                            .push(Fault::new(at + 3, "document-marker", message).help(
-                            "kubectl and calicoctl drop it; begin the document on the next line",
-                        ));
+                        let next = "begin the document on the next line";
+                        self.lose(at + 3, "text on the same line as `---` is lost", next);
                     }
                     self.next = Some(line_end(self.text, at + 3));
                     break at;
@@ -85,11 +81,8 @@ impl Iterator for Splitter<'_> {
         if lines.any(|line| {
             !line.trim().is_empty() && !line.trim_start().starts_with('#') && line.trim() != "..."
         }) {
-            let message = "text behind the end mark `...` is lost";
-            self.dropped.push(
-                Fault::new(after, "document-marker", message)
-                    .help("kubectl and calicoctl drop it; begin a document with a line `---`"),
-            );
+            let next = "begin a document with a line `---`";
+            self.lose(after, "text behind the end mark `...` is lost", next);
         }
         Some(start..stop)
     }
@@ -98,11 +91,7 @@ impl Iterator for Splitter<'_> {
 /// Whether a mark stands at `at`, followed by a blank or the end.
 fn is_mark(text: &str, at: usize, mark: &[u8]) -> bool {
     let bytes = &text.as_bytes()[at..];
-    bytes.starts_with(mark)
-        && matches!(
-            bytes.get(mark.len()),
-            None | Some(b'\n' | b' ' | b'\t' | b'\r')
-        )
+    bytes.starts_with(mark) && matches!(bytes.get(mark.len()), None | Some(b'\n' | b' ' | b'\t' | b'\r'))
 }
 
 /// Whether nothing but blanks and a comment follows on the line.

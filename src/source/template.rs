@@ -17,11 +17,7 @@ pub(super) fn look_for(document: &str, tree: &Tree<'_>) -> Parsed {
     for (style, offset, content) in tree.scalars() {
         if let (Style::Plain, Some(at)) = (style, content.find("{{")) {
             // a scalar of several lines is placed where it begins
-            let within = if tree.is_slice(offset, content) {
-                at
-            } else {
-                0
-            };
+            let within = if tree.is_slice(offset, content) { at } else { 0 };
             return Err(braces(offset as usize + within, &content[at..]));
         }
     }
@@ -36,14 +32,10 @@ pub(super) fn explain(text: &str, range: Range<usize>, fault: Box<Fault>) -> Box
     }
     // the line of the fault, or the one before: a block that does not close is noticed late
     let offset = super::lines::floor(text, fault.offset.min(range.end));
-    let line = text[range.start..offset]
-        .rfind('\n')
-        .map_or(range.start, |at| range.start + at + 1);
+    let line = text[range.start..offset].rfind('\n').map_or(range.start, |at| range.start + at + 1);
     let before = text[range.start..line.saturating_sub(1).max(range.start)].rfind('\n');
     let before = before.map_or(range.start, |at| range.start + at + 1);
-    let end = text[line..range.end]
-        .find('\n')
-        .map_or(range.end, |at| line + at);
+    let end = text[line..range.end].find('\n').map_or(range.end, |at| line + at);
     for start in [line, before] {
         let Some((at, what)) = placeholder(&text[start..end]) else {
             continue;

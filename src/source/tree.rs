@@ -142,14 +142,7 @@ impl<'t> Tree<'t> {
     /// Adds a scalar whose text is `text[start..start + len]`.
     pub fn scalar(&mut self, style: Style, offset: u32, start: u32, len: u32) {
         let end = self.nodes.len() as u32 + 1;
-        self.nodes.push(Raw {
-            offset,
-            start,
-            len,
-            end,
-            shape: Shape::Scalar(style),
-            unescaped: false,
-        });
+        self.nodes.push(Raw { offset, start, len, end, shape: Shape::Scalar(style), unescaped: false });
     }
 
     /// Adds a scalar whose text is not a slice of the input.
@@ -158,14 +151,7 @@ impl<'t> Tree<'t> {
         let start = self.scratch.len() as u32;
         self.scratch.push_str(value);
         let len = value.len() as u32;
-        self.nodes.push(Raw {
-            offset,
-            start,
-            len,
-            end,
-            shape: Shape::Scalar(style),
-            unescaped: true,
-        });
+        self.nodes.push(Raw { offset, start, len, end, shape: Shape::Scalar(style), unescaped: true });
     }
 
     /// Opens a sequence; its items follow until [`Tree::close`] gets the returned id.
@@ -180,14 +166,7 @@ impl<'t> Tree<'t> {
 
     fn open(&mut self, offset: u32, shape: Shape) -> u32 {
         let id = self.nodes.len() as u32;
-        self.nodes.push(Raw {
-            offset,
-            start: 0,
-            len: 0,
-            end: 0,
-            shape,
-            unescaped: false,
-        });
+        self.nodes.push(Raw { offset, start: 0, len: 0, end: 0, shape, unescaped: false });
         id
     }
 
@@ -198,13 +177,10 @@ impl<'t> Tree<'t> {
 
     /// Every scalar in preorder: style, byte offset and content.
     pub(super) fn scalars(&self) -> impl Iterator<Item = (Style, u32, &str)> {
-        self.nodes
-            .iter()
-            .enumerate()
-            .filter_map(|(id, raw)| match raw.shape {
-                Shape::Scalar(style) => Some((style, raw.offset, self.text_of(id as u32))),
-                Shape::Seq | Shape::Map => None,
-            })
+        self.nodes.iter().enumerate().filter_map(|(id, raw)| match raw.shape {
+            Shape::Scalar(style) => Some((style, raw.offset, self.text_of(id as u32))),
+            Shape::Seq | Shape::Map => None,
+        })
     }
 
     /// Whether the text at `offset` is this content.
@@ -240,16 +216,8 @@ impl<'t> Tree<'t> {
     pub fn locate(&self, offset: u32) -> Location {
         let lines = self.lines.get_or_init(|| Lines::new(self.text));
         let (line, column) = lines.locate(self.text, offset as usize);
-        let column = if line == 0 {
-            self.column + column
-        } else {
-            1 + column
-        };
-        Location {
-            file: self.file,
-            line: self.line + line,
-            column,
-        }
+        let column = if line == 0 { self.column + column } else { 1 + column };
+        Location { file: self.file, line: self.line + line, column }
     }
 }
 
@@ -290,11 +258,7 @@ impl<'t> Node<'t> {
     pub fn text(self) -> &'t str {
         let raw = self.raw();
         let range = raw.start as usize..(raw.start + raw.len) as usize;
-        if raw.unescaped {
-            &self.tree.scratch[range]
-        } else {
-            &self.tree.text[range]
-        }
+        if raw.unescaped { &self.tree.scratch[range] } else { &self.tree.text[range] }
     }
 
     /// The string, if the value is one.
@@ -335,12 +299,8 @@ impl<'t> Node<'t> {
     /// The pairs of key nodes behind [`Node::duplicates`].
     pub(super) fn duplicate_nodes(self) -> impl Iterator<Item = (Node<'t>, Node<'t>)> {
         let (within, tree) = (self.id..self.raw().end, self.tree);
-        let from = tree
-            .duplicates
-            .partition_point(|pair| pair.1 < within.start);
-        let pairs = tree.duplicates[from..]
-            .iter()
-            .take_while(move |pair| pair.1 < within.end);
+        let from = tree.duplicates.partition_point(|pair| pair.1 < within.start);
+        let pairs = tree.duplicates[from..].iter().take_while(move |pair| pair.1 < within.end);
         let node = |id| Node { tree, id };
         pairs.map(move |&(first, second)| (node(first), node(second)))
     }
@@ -367,28 +327,17 @@ impl<'t> Node<'t> {
 
     /// The entries of a mapping in input order, duplicates included; none if it is no mapping.
     pub fn entries(self) -> Entries<'t> {
-        Entries(if self.is_map() {
-            self.children()
-        } else {
-            self.none()
-        })
+        Entries(if self.is_map() { self.children() } else { self.none() })
     }
 
     /// The items of a sequence; none if it is no sequence.
     pub fn items(self) -> Children<'t> {
-        if self.is_seq() {
-            self.children()
-        } else {
-            self.none()
-        }
+        if self.is_seq() { self.children() } else { self.none() }
     }
 
     /// The value of a key, the last one if it is written twice (as go-yaml and encoding/json do).
     pub fn get(self, key: &str) -> Option<Node<'t>> {
-        self.entries()
-            .filter(|(k, _)| k.text() == key)
-            .last()
-            .map(|(_, v)| v)
+        self.entries().filter(|(k, _)| k.text() == key).last().map(|(_, v)| v)
     }
 
     /// `get` through several keys.
@@ -397,19 +346,11 @@ impl<'t> Node<'t> {
     }
 
     fn children(self) -> Children<'t> {
-        Children {
-            tree: self.tree,
-            next: self.id + 1,
-            end: self.raw().end,
-        }
+        Children { tree: self.tree, next: self.id + 1, end: self.raw().end }
     }
 
     fn none(self) -> Children<'t> {
-        Children {
-            tree: self.tree,
-            next: 0,
-            end: 0,
-        }
+        Children { tree: self.tree, next: 0, end: 0 }
     }
 }
 
@@ -428,10 +369,7 @@ impl<'t> Iterator for Children<'t> {
         if self.next >= self.end {
             return None;
         }
-        let node = Node {
-            tree: self.tree,
-            id: self.next,
-        };
+        let node = Node { tree: self.tree, id: self.next };
         self.next = node.raw().end;
         Some(node)
     }

@@ -26,10 +26,7 @@ fn json(node: Node<'_>) -> Json {
         Value::Int(_) | Value::Float(_) => serde_json::from_str(node.text()).unwrap(),
         Value::Str(text) => text.into(),
         Value::Seq => node.items().map(json).collect(),
-        Value::Map => node
-            .entries()
-            .map(|(key, value)| (key.text().to_owned(), json(value)))
-            .collect(),
+        Value::Map => node.entries().map(|(key, value)| (key.text().to_owned(), json(value))).collect(),
     }
 }
 
@@ -71,12 +68,8 @@ fn random_values_read_as_serde_json_reads_them() {
 
 #[test]
 fn damaged_values_are_refused_exactly_where_serde_json_refuses_them() {
-    let damage = (
-        value(),
-        any::<prop::sample::Index>(),
-        "[\\[\\]{}:,\"\\\\0-9eE.+\\-ntu \n]{0,2}",
-        0usize..3,
-    );
+    let damage =
+        (value(), any::<prop::sample::Index>(), "[\\[\\]{}:,\"\\\\0-9eE.+\\-ntu \n]{0,2}", 0usize..3);
     fuzz::run(damage, |(value, at, insert, remove)| {
         let mut chars: Vec<char> = value.to_string().chars().collect();
         let at = at.index(chars.len());
@@ -93,11 +86,7 @@ fn keys_that_stand_twice_are_noted() {
         let mut tree = tree(text);
         let root = tree.finish().unwrap();
         let place = |duplicate: super::super::tree::DuplicateKey<'_>| {
-            (
-                duplicate.key.to_owned(),
-                duplicate.first.column,
-                duplicate.second.column,
-            )
+            (duplicate.key.to_owned(), duplicate.first.column, duplicate.second.column)
         };
         root.duplicates().into_iter().map(place).collect::<Vec<_>>()
     };
@@ -106,38 +95,23 @@ fn keys_that_stand_twice_are_noted() {
     assert_eq!(twice(r#"{"a":1,"\u0061":2}"#), [("a".to_owned(), 2, 8)]);
     assert_eq!(
         twice(r#"{"a":{"x":1,"x":2},"b":1,"a":3,"a":4}"#),
-        [
-            ("x".to_owned(), 7, 13),
-            ("a".to_owned(), 2, 26),
-            ("a".to_owned(), 2, 32)
-        ]
+        [("x".to_owned(), 7, 13), ("a".to_owned(), 2, 26), ("a".to_owned(), 2, 32)]
     );
     let tree = tree(r#"{"a":1,"a":2}"#);
-    assert_eq!(
-        tree.root().unwrap().get("a").map(Node::value),
-        Some(Value::Int(2))
-    );
+    assert_eq!(tree.root().unwrap().get("a").map(Node::value), Some(Value::Int(2)));
 }
 
 #[test]
 fn faults_have_exact_places_and_words() {
     for (text, offset, words) in [
         ("", 0, "the text ends where a value should follow"),
-        (
-            "{\"a\": 1,}",
-            8,
-            "expected a key in double quotes, found `}`",
-        ),
+        ("{\"a\": 1,}", 8, "expected a key in double quotes, found `}`"),
         ("[1, 2,]", 6, "expected a value, found `]`"),
         ("{\"a\" 1}", 5, "expected `:` after the key, found `1`"),
         ("{\"a\": NaN}", 6, "expected a value, found `N`"),
         ("[1 2]", 3, "expected `,` or `]`, found `2`"),
         ("[1", 2, "the text ends where `,` or `]` should follow"),
-        (
-            "{'a': 1}",
-            1,
-            "expected a key in double quotes, found `\\'`",
-        ),
+        ("{'a': 1}", 1, "expected a key in double quotes, found `\\'`"),
         ("[\"abc", 1, "this string is not closed"),
         ("[\"abc\\", 1, "this string is not closed"),
         ("[\"a\nb\"]", 3, "control character U+000A in a string"),
@@ -155,11 +129,7 @@ fn faults_have_exact_places_and_words() {
         ("[1] x", 4, "expected the end, found `x`"),
     ] {
         let fault = parse(text).map(|_| ()).unwrap_err();
-        assert_eq!(
-            (fault.offset, fault.message.as_str()),
-            (offset, words),
-            "{text:?}"
-        );
+        assert_eq!((fault.offset, fault.message.as_str()), (offset, words), "{text:?}");
     }
 }
 
@@ -167,11 +137,7 @@ fn faults_have_exact_places_and_words() {
 fn nesting_is_bounded() {
     let nested = |n: usize| "[".repeat(n) + &"]".repeat(n);
     assert!(parse(&nested(MAX_DEPTH)).is_ok());
-    for text in [
-        nested(MAX_DEPTH + 1),
-        "[".repeat(100_000),
-        "{\"a\":".repeat(100_000),
-    ] {
+    for text in [nested(MAX_DEPTH + 1), "[".repeat(100_000), "{\"a\":".repeat(100_000)] {
         assert_eq!(parse(&text).map(|_| ()).unwrap_err().id, "too-deep");
     }
 }

@@ -93,16 +93,8 @@ struct Composer<'t> {
 
 impl<'t> Composer<'t> {
     fn event(&mut self, event: Event<'t>, span: &Span) -> Parsed {
-        let start = span
-            .start
-            .byte_offset()
-            .unwrap_or_default()
-            .min(self.text.len());
-        let end = span
-            .end
-            .byte_offset()
-            .unwrap_or_default()
-            .clamp(start, self.text.len());
+        let start = span.start.byte_offset().unwrap_or_default().min(self.text.len());
+        let end = span.end.byte_offset().unwrap_or_default().clamp(start, self.text.len());
         match event {
             Event::Scalar(value, style, anchor, tag) => {
                 let offset = match style {
@@ -127,8 +119,7 @@ impl<'t> Composer<'t> {
                 let target = self.anchors.get(&anchor).copied();
                 let target = target.filter(|&id| self.nodes[id].end != 0);
                 let Some(target) = target else {
-                    let message =
-                        format!("`{}` stands inside what it repeats", &self.text[start..end]);
+                    let message = format!("`{}` stands inside what it repeats", &self.text[start..end]);
                     return Err(Fault::new(start, ID, message));
                 };
                 self.add(start, Kind::Alias(target), 0);
@@ -138,9 +129,7 @@ impl<'t> Composer<'t> {
                 self.documents += 1;
                 if self.documents > 1 {
                     let help = "begin the next document with a line `---`";
-                    return Err(
-                        Fault::new(start, ID, "text after the end of the document").help(help)
-                    );
+                    return Err(Fault::new(start, ID, "text after the end of the document").help(help));
                 }
                 if !explicit {
                     return Ok(()); // its place is that of the first token, which is not behind us
@@ -163,11 +152,7 @@ impl<'t> Composer<'t> {
 
     fn add(&mut self, offset: usize, kind: Kind<'t>, anchor: usize) -> usize {
         let id = self.nodes.len();
-        self.nodes.push(GraphNode {
-            offset,
-            end: 0,
-            kind,
-        });
+        self.nodes.push(GraphNode { offset, end: 0, kind });
         if anchor != 0 {
             self.anchors.insert(anchor, id);
         }
@@ -183,14 +168,9 @@ impl<'t> Composer<'t> {
 
     /// The parser places a block scalar at its first line of content; we want its `|` or `>`.
     fn block_start(&self, start: usize, span: &Span) -> usize {
-        let tag = span
-            .tag_span()
-            .and_then(|tag| tag.end.byte_offset())
-            .unwrap_or_default();
+        let tag = span.tag_span().and_then(|tag| tag.end.byte_offset()).unwrap_or_default();
         let from = self.behind.max(tag).min(start);
-        self.text[from..start]
-            .find(['|', '>'])
-            .map_or(start, |at| from + at)
+        self.text[from..start].find(['|', '>']).map_or(start, |at| from + at)
     }
 
     /// The parser places a sequence that is not indented at its first content; we want its `-`,
@@ -200,17 +180,12 @@ impl<'t> Composer<'t> {
             let dash = self.text[at..].strip_prefix('-');
             dash.is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\n', '\r']))
         };
-        let in_map = self
-            .open
-            .last()
-            .is_some_and(|&id| matches!(self.nodes[id].kind, Kind::Map));
+        let in_map = self.open.last().is_some_and(|&id| matches!(self.nodes[id].kind, Kind::Map));
         if self.text[start..].starts_with('[') || !in_map {
             return start;
         }
         let from = self.behind.min(start);
-        let lines = self.text[from..start]
-            .match_indices('\n')
-            .map(|(at, _)| from + at + 1);
+        let lines = self.text[from..start].match_indices('\n').map(|(at, _)| from + at + 1);
         let content = |at: usize| at + self.text[at..].bytes().take_while(|&b| b == b' ').count();
         lines.map(content).find(|&at| begins(at)).unwrap_or(start)
     }
@@ -236,11 +211,7 @@ impl<'t> Composer<'t> {
             Content::Other(value)
         };
         let Some(tag) = tag else {
-            return Ok(if plain {
-                Kind::Plain(content)
-            } else {
-                Kind::Text(content)
-            });
+            return Ok(if plain { Kind::Plain(content) } else { Kind::Text(content) });
         };
         self.tagged(content, tag, offset)
     }
@@ -263,28 +234,21 @@ impl<'t> Composer<'t> {
             }
             ("null", value) => value == Value::Null,
             ("bool", value) => matches!(value, Value::Bool(_)),
-            ("int", value) => {
-                matches!(value, Value::Int(_) | Value::Float(_)) && scalar::is_integer(text)
-            }
+            ("int", value) => matches!(value, Value::Int(_) | Value::Float(_)) && scalar::is_integer(text),
             ("float", value) => matches!(value, Value::Int(_) | Value::Float(_)),
             _ => return Ok(Kind::Text(content)),
         };
         if fits {
             return Ok(Kind::Plain(content));
         }
-        Err(Fault::new(
-            offset,
-            ID,
-            format!("`{text}` is not a `!!{suffix}`"),
-        ))
+        Err(Fault::new(offset, ID, format!("`{text}` is not a `!!{suffix}`")))
     }
 }
 
 /// Base64 with any line breaks in it, as Go's decoder takes it; bytes that are no UTF-8 become
 /// U+FFFD, as they do when Go writes them as JSON.
 fn decode_base64(text: &str) -> Option<String> {
-    let config =
-        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::RequireCanonical);
+    let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::RequireCanonical);
     let engine = GeneralPurpose::new(&base64::alphabet::STANDARD, config);
     let packed: String = text.chars().filter(|c| !matches!(c, '\n' | '\r')).collect();
     let bytes = engine.decode(packed).ok()?;
@@ -293,11 +257,7 @@ fn decode_base64(text: &str) -> Option<String> {
 
 /// The parser's error in our words.
 fn explain(error: &ScanError, text: &str) -> Box<Fault> {
-    let offset = error
-        .marker()
-        .byte_offset()
-        .unwrap_or_default()
-        .min(text.len());
+    let offset = error.marker().byte_offset().unwrap_or_default().min(text.len());
     let fault = |message: String| Fault::new(offset, ID, message);
     let token = || {
         let rest = &text[offset..];
@@ -323,26 +283,24 @@ fn explain(error: &ScanError, text: &str) -> Box<Fault> {
         ErrorKind::TabNotAllowed
         | ErrorKind::TabInBlockIndentation
         | ErrorKind::TabInIndentation
-        | ErrorKind::TabAtBlockScalarStart => {
-            fault("a tab cannot indent YAML".into()).help("use spaces")
-        }
+        | ErrorKind::TabAtBlockScalarStart => fault("a tab cannot indent YAML".into()).help("use spaces"),
         ErrorKind::MappingValueNotAllowed => fault("a `:` cannot stand here".into())
             .help("put a value that contains `: ` in quotes, and give each key its own line"),
         ErrorKind::UnknownAnchor => fault(format!("`{}` has no anchor in this document", token()))
             .help("define it before with `&`, in the same document"),
-        ErrorKind::ExpectedBlockMappingKey => fault("expected a key here".into())
-            .help("the keys of one mapping begin in the same column"),
-        ErrorKind::ExpectedBlockSequenceEntry => fault("expected `- ` here".into())
-            .help("the items of one list begin in the same column"),
+        ErrorKind::ExpectedBlockMappingKey => {
+            fault("expected a key here".into()).help("the keys of one mapping begin in the same column")
+        }
+        ErrorKind::ExpectedBlockSequenceEntry => {
+            fault("expected `- ` here".into()).help("the items of one list begin in the same column")
+        }
         ErrorKind::InvalidIndentation => fault("this line is indented wrongly".into()),
         ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => {
             fault("expected `:` after this key".into())
         }
         kind => {
             let said = kind.to_string();
-            let said = said
-                .rsplit_once(", ")
-                .map_or(said.as_str(), |(_, rest)| rest);
+            let said = said.rsplit_once(", ").map_or(said.as_str(), |(_, rest)| rest);
             fault(said.replace('"', "`"))
         }
     }

@@ -10,25 +10,11 @@ use super::super::tree::{Style, Tree};
 use super::compose::{GraphNode, ID, Kind};
 
 /// Adds the graph of the document at `base` in the tree's text to the tree.
-pub(super) fn expand(
-    graph: &[GraphNode<'_>],
-    text: &str,
-    base: usize,
-    tree: &mut Tree<'_>,
-) -> Parsed {
+pub(super) fn expand(graph: &[GraphNode<'_>], text: &str, base: usize, tree: &mut Tree<'_>) -> Parsed {
     if graph.is_empty() {
         return Ok(());
     }
-    let mut expander = Expander {
-        graph,
-        text,
-        base,
-        tree,
-        depth: 0,
-        aliases: 0,
-        decoded: 1,
-        aliased: 0,
-    };
+    let mut expander = Expander { graph, text, base, tree, depth: 0, aliases: 0, decoded: 1, aliased: 0 };
     expander.node(0, None)
 }
 
@@ -170,8 +156,7 @@ impl<'g> Expander<'_, 'g, '_> {
     fn content(&mut self, style: Style, at: u32, content: &super::compose::Content<'_>) {
         match content {
             super::compose::Content::Slice(start, len) => {
-                self.tree
-                    .scalar(style, at, (self.base + start) as u32, *len as u32);
+                self.tree.scalar(style, at, (self.base + start) as u32, *len as u32);
             }
             super::compose::Content::Other(text) => self.tree.scalar_owned(style, at, text),
         }
@@ -190,11 +175,7 @@ impl<'g> Expander<'_, 'g, '_> {
 
     fn enter(&mut self, offset: usize) -> Parsed {
         self.depth += 1;
-        if self.depth > MAX_DEPTH {
-            Err(Fault::too_deep(offset))
-        } else {
-            Ok(())
-        }
+        if self.depth > MAX_DEPTH { Err(Fault::too_deep(offset)) } else { Ok(()) }
     }
 }
 

@@ -70,17 +70,11 @@ pub(super) fn unprintable(text: &str) -> Option<Box<Fault>> {
         c => c.is_ascii() && control(&(c as u8)),
     };
     let (offset, c) = text.char_indices().find(|(_, c)| odd(*c))?;
-    let message = format!(
-        "YAML cannot contain the control character U+{:04X}",
-        c as u32
-    );
+    let message = format!("YAML cannot contain the control character U+{:04X}", c as u32);
     let fault = Fault::new(offset, compose::ID, message);
     Some(match c {
         '\0' => fault.help("this looks like a binary file, or like UTF-16 without its mark"),
-        _ => fault.help(format!(
-            "write it as `\\u{:04x}` in double quotes",
-            c as u32
-        )),
+        _ => fault.help(format!("write it as `\\u{:04x}` in double quotes", c as u32)),
     })
 }
 

@@ -30,9 +30,7 @@ fn dump(tree: &Tree<'_>) -> String {
 /// What the fast path makes of a text; nothing if it gives up.
 fn fast(text: &str) -> Option<String> {
     let mut tree = Tree::new(text, FileId(0), 1, 1);
-    Fast::new(text, 0, &mut tree)
-        .and_then(Fast::document)
-        .ok()?;
+    Fast::new(text, 0, &mut tree).and_then(Fast::document).ok()?;
     let twice = tree.finish().map(|root| format!("{:?}", root.duplicates()));
     Some(dump(&tree) + &twice.unwrap_or_default())
 }
@@ -147,10 +145,7 @@ fn printed() -> impl Strategy<Value = Printed> {
         scalar().prop_map(Printed::Plain),
         scalar().prop_map(Printed::Double),
         scalar().prop_map(Printed::Single),
-        (
-            prop::collection::vec(line, 1..4),
-            prop_oneof![Just("|"), Just("|-"), Just("|+"), Just(">")]
-        )
+        (prop::collection::vec(line, 1..4), prop_oneof![Just("|"), Just("|-"), Just("|+"), Just(">")])
             .prop_map(|(lines, header)| Printed::Literal(lines, header)),
         prop::collection::vec((scalar(), scalar()), 0..3).prop_map(Printed::Flow),
     ];
@@ -172,24 +167,15 @@ fn print(out: &mut String, value: &Printed, indent: usize, in_seq: bool) {
         Printed::Single(s) => out.push_str(&format!(" '{}'\n", s.replace('\'', "''"))),
         Printed::Literal(lines, header) => {
             out.push_str(&format!(" {header}\n"));
-            lines
-                .iter()
-                .for_each(|line| out.push_str(&format!("{:1$}{line}\n", "", indent + 2)));
+            lines.iter().for_each(|line| out.push_str(&format!("{:1$}{line}\n", "", indent + 2)));
         }
         Printed::Flow(pairs) => {
-            let pairs: Vec<_> = pairs
-                .iter()
-                .map(|(k, v)| format!("{}: {v}", double(k)))
-                .collect();
+            let pairs: Vec<_> = pairs.iter().map(|(k, v)| format!("{}: {v}", double(k))).collect();
             out.push_str(&format!(" {{{}}}\n", pairs.join(", ")));
         }
         Printed::Seq(items, indented) => {
             out.push('\n');
-            let indent = if *indented || in_seq {
-                indent + 2
-            } else {
-                indent
-            };
+            let indent = if *indented || in_seq { indent + 2 } else { indent };
             for item in items {
                 out.push_str(&format!("{:indent$}-", ""));
                 print(out, item, indent, true);
@@ -235,10 +221,7 @@ fn json(node: Node<'_>) -> serde_json::Value {
         Value::Float(value) => value.into(),
         Value::Str(text) => text.into(),
         Value::Seq => node.items().map(json).collect(),
-        Value::Map => node
-            .entries()
-            .map(|(key, value)| (key.text().to_owned(), json(value)))
-            .collect(),
+        Value::Map => node.entries().map(|(key, value)| (key.text().to_owned(), json(value))).collect(),
     }
 }
 
@@ -246,37 +229,22 @@ fn read(text: &str) -> Result<String, String> {
     let mut tree = Tree::new(text, FileId(0), 1, 1);
     document(text, 0..text.len(), &mut tree)
         .map_err(|fault| format!("{}: {} at {}", fault.id, fault.message, fault.offset))?;
-    Ok(tree
-        .root()
-        .map(|root| json(root).to_string())
-        .unwrap_or_default())
+    Ok(tree.root().map(|root| json(root).to_string()).unwrap_or_default())
 }
 
 #[test]
 fn aliases_are_repeated() {
     for (text, expected) in [
-        (
-            "a: &x [1, {b: c}]\nd: *x\n",
-            r#"{"a":[1,{"b":"c"}],"d":[1,{"b":"c"}]}"#,
-        ),
+        ("a: &x [1, {b: c}]\nd: *x\n", r#"{"a":[1,{"b":"c"}],"d":[1,{"b":"c"}]}"#),
         ("a: &x 1\nb: &x 2\nc: *x\n", r#"{"a":1,"b":2,"c":2}"#),
         ("&k a: b\n*k : c\n", r#"{"a":"c"}"#),
         ("a: &x\nb: *x\n", r#"{"a":null,"b":null}"#),
-        (
-            "a: &x {b: &y 1}\nc: [*x, *y]\n",
-            r#"{"a":{"b":1},"c":[{"b":1},1]}"#,
-        ),
+        ("a: &x {b: &y 1}\nc: [*x, *y]\n", r#"{"a":{"b":1},"c":[{"b":1},1]}"#),
     ] {
         assert_eq!(read(text).as_deref(), Ok(expected), "{text:?}");
     }
-    assert_eq!(
-        read("a: *x\n").unwrap_err(),
-        "yaml-syntax: `*x` has no anchor in this document at 3"
-    );
-    assert_eq!(
-        read("a: &x [*x]\n").unwrap_err(),
-        "yaml-syntax: `*x` stands inside what it repeats at 7"
-    );
+    assert_eq!(read("a: *x\n").unwrap_err(), "yaml-syntax: `*x` has no anchor in this document at 3");
+    assert_eq!(read("a: &x [*x]\n").unwrap_err(), "yaml-syntax: `*x` stands inside what it repeats at 7");
 }
 
 #[test]
@@ -292,23 +260,11 @@ fn merge_keys_merge_in_their_place_as_go_yaml_v2_merges() {
         ("z: {<<: {q: 1}}\n", r#"{"q":1}"#),
         ("z: {'<<': *x}\n", r#"{"<<":{"a":1,"b":2}}"#),
     ] {
-        let all: serde_json::Value =
-            serde_json::from_str(&read(&format!("{base}{text}")).unwrap()).unwrap();
-        assert_eq!(
-            all["z"],
-            serde_json::from_str::<serde_json::Value>(expected).unwrap(),
-            "{text}"
-        );
+        let all: serde_json::Value = serde_json::from_str(&read(&format!("{base}{text}")).unwrap()).unwrap();
+        assert_eq!(all["z"], serde_json::from_str::<serde_json::Value>(expected).unwrap(), "{text}");
     }
-    for text in [
-        "a: {<<: 1}\n",
-        "x: &x [1]\na: {<<: *x}\n",
-        "a: {<<: [[{b: c}]]}\n",
-    ] {
-        assert!(
-            read(text).unwrap_err().contains("needs a mapping"),
-            "{text}"
-        );
+    for text in ["a: {<<: 1}\n", "x: &x [1]\na: {<<: *x}\n", "a: {<<: [[{b: c}]]}\n"] {
+        assert!(read(text).unwrap_err().contains("needs a mapping"), "{text}");
     }
 }
 
@@ -344,10 +300,7 @@ fn tags_are_read_as_go_yaml_reads_them() {
         ("!!null x", "is not a `!!null`"),
         ("!!binary '*'", "not followed by base64"),
     ] {
-        assert!(
-            read(&format!("k: {text}\n")).unwrap_err().contains(words),
-            "{text}"
-        );
+        assert!(read(&format!("k: {text}\n")).unwrap_err().contains(words), "{text}");
     }
 }
 
@@ -363,11 +316,7 @@ fn keys_become_strings() {
         ("? a\n: 1", "a"),
         ("!!int '7': 1", "7"),
     ] {
-        assert_eq!(
-            read(text).unwrap(),
-            format!("{{\"{expected}\":1}}"),
-            "{text}"
-        );
+        assert_eq!(read(text).unwrap(), format!("{{\"{expected}\":1}}"), "{text}");
     }
     for (text, words) in [
         ("~: 1", "cannot be null"),
@@ -376,11 +325,7 @@ fn keys_become_strings() {
         ("{a: b}: 1", "cannot be a mapping"),
         ("? {a: b}\n: 1", "cannot be a mapping"),
     ] {
-        assert!(
-            read(text).unwrap_err().contains(words),
-            "{text}: {:?}",
-            read(text)
-        );
+        assert!(read(text).unwrap_err().contains(words), "{text}: {:?}", read(text));
     }
 }
 
@@ -404,13 +349,7 @@ fn keys_that_stand_twice_are_noted_on_both_paths() {
     assert!(agree(text));
     let mut tree = Tree::new(text, FileId(0), 1, 1);
     document(text, 0..text.len(), &mut tree).unwrap();
-    let places: Vec<_> = tree
-        .finish()
-        .unwrap()
-        .duplicates()
-        .iter()
-        .map(|d| (d.key, d.second.line))
-        .collect();
+    let places: Vec<_> = tree.finish().unwrap().duplicates().iter().map(|d| (d.key, d.second.line)).collect();
     assert_eq!(places, [("x", 2), ("b", 3)]);
 }
 
@@ -420,6 +359,7 @@ fn faults_have_places_and_plain_words() {
         ("a: 'x\nb: c\n", "this quoted string is not closed at 3"),
         ("a: [1, 2\n", "this `[` is not closed at 3"),
         ("a:\n\tb: c\n", "a tab cannot indent YAML at 4"),
+        ("a: b\n\tc: d\n", "a tab cannot indent YAML at 5"),
         ("a: b: c\n", "a `:` cannot stand here at 4"),
         ("a: 1\n b: 2\n", "a `:` cannot stand here at 7"),
         ("a:\n  - b\n c: d\n", "expected a key here at 10"),
@@ -434,20 +374,39 @@ fn faults_have_places_and_plain_words() {
 
 #[test]
 fn characters_that_yaml_excludes_are_refused() {
-    for (text, offset) in [
-        ("a: \0\n", 3),
-        ("a: b\u{1b}[0m\n", 4),
-        ("a: \u{7f}", 3),
-        ("é: \u{80}", 4),
-        ("\u{ffff}", 0),
-    ] {
-        assert_eq!(
-            unprintable(text).map(|fault| fault.offset),
-            Some(offset),
-            "{text:?}"
-        );
+    for (text, offset) in
+        [("a: \0\n", 3), ("a: b\u{1b}[0m\n", 4), ("a: \u{7f}", 3), ("é: \u{80}", 4), ("\u{ffff}", 0)]
+    {
+        assert_eq!(unprintable(text).map(|fault| fault.offset), Some(offset), "{text:?}");
     }
     for text in ["a: b\tc\r\n", "é\u{85}😀\u{a0}"] {
         assert_eq!(unprintable(text), None, "{text:?}");
     }
+}
+
+/// Every document of the measured clusters, if `NETPOLC_GOLDEN` names their folder.
+#[test]
+fn fast_path_reads_the_measured_clusters_as_the_reference_does() {
+    let Some(root) = std::env::var_os("NETPOLC_GOLDEN") else {
+        eprintln!("skipped: NETPOLC_GOLDEN does not name the folder of measured clusters");
+        return;
+    };
+    let folders = |path: &std::path::Path| {
+        let entries = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
+        let mut folders: Vec<_> = entries.filter(|path| path.is_dir()).collect();
+        folders.sort();
+        folders
+    };
+    let (mut documents, mut accepted) = (0, 0);
+    for case in folders(root.as_ref()).iter().flat_map(|group| folders(group)) {
+        let Ok(text) = std::fs::read_to_string(case.join("cluster.yaml")) else {
+            continue;
+        };
+        for range in super::super::split::Splitter::new(&text) {
+            documents += 1;
+            accepted += usize::from(agree(&text[range]));
+        }
+    }
+    eprintln!("{accepted} of {documents} documents took the fast path");
+    assert!(documents > 0, "no cluster.yaml in the folders of {}", root.display());
 }
