@@ -78,14 +78,12 @@ impl<'t> Plan<'t> {
 
     /// Makes several parts of a group of one large document.
     fn large(&mut self, group: &mut Group<'t>) {
-        let Some(range) = group.ranges.first().cloned() else {
-            return;
-        };
+        let Some(range) = group.ranges.first().cloned() else { return };
         let Some(large) = Large::new(&group.text.text[range], group.text.json) else {
             return self.part(group);
         };
         let Some(whole) = group.take() else { return };
-        let parts = large.parts(&whole);
+        let parts = large.parts(&whole, PART);
         self.steps.push(Step::Large { large, whole, count: parts.len() });
         self.parts.extend(parts);
     }
@@ -94,9 +92,7 @@ impl<'t> Plan<'t> {
 impl<'t> Group<'t> {
     /// Bytes from the first document to the last.
     fn len(&self) -> usize {
-        let (Some(first), Some(last)) = (self.ranges.first(), self.ranges.last()) else {
-            return 0;
-        };
+        let (Some(first), Some(last)) = (self.ranges.first(), self.ranges.last()) else { return 0 };
         last.end - first.start
     }
 

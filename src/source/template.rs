@@ -37,9 +37,7 @@ pub(super) fn explain(text: &str, range: Range<usize>, fault: Box<Fault>) -> Box
     let before = before.map_or(range.start, |at| range.start + at + 1);
     let end = text[line..range.end].find('\n').map_or(range.end, |at| line + at);
     for start in [line, before] {
-        let Some((at, what)) = placeholder(&text[start..end]) else {
-            continue;
-        };
+        let Some((at, what)) = placeholder(&text[start..end]) else { continue };
         let message = format!("`{what}` is a placeholder, so this is not YAML yet");
         let help = if what.starts_with('$') {
             "fill it in first, for instance `envsubst < FILE | netpolc compile -`"

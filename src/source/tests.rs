@@ -60,7 +60,11 @@ fn text_that_kubectl_and_calicoctl_drop_is_reported() {
     assert_eq!(kinds("a.yaml", "--- {kind: X}\n").0, ["/X"]);
     let (values, said) = kinds("a.yaml", "kind: A\n...\nkind: X\n---\nkind: B\n...\n# nothing\n");
     assert_eq!(values, ["/A", "/B"]);
-    assert_eq!(said, ["Warning document-marker 3:1 text behind the end mark `...` is lost"]);
+    assert_eq!(said, ["Warning document-marker 2:1 text behind the end mark `...` is lost"]);
+    let (values, said) = kinds("a.yaml", "kind: A\n... x\n--- y\nkind: B\n");
+    assert_eq!(values, ["/A", "/B"]);
+    let behind = "Warning document-marker 2:1 text behind the end mark `...` is lost".to_owned();
+    assert_eq!(said, [behind, format!("Warning document-marker 3:4 {lost}")]);
     assert_eq!(
         kinds("a.yaml", "%YAML 1.1\n# c\n---\nkind: A\n---\nkind: B\n"),
         (vec!["/A".into(), "/B".into()], vec![])

@@ -1,9 +1,11 @@
 //! Reading in parts against reading as a whole.
 
 use super::*;
+use crate::source::fuzz;
 use crate::source::sink::ListHead;
 use crate::source::tests::{dump, say, text};
 use crate::source::{Options, read};
+use proptest::prelude::*;
 
 /// Items of about 300 bytes, enough for some parts.
 const ITEMS: usize = 4000;
@@ -45,7 +47,7 @@ fn check(name: &str, input: &str, in_parts: bool) {
         }
     }
     let verified = Large::new(input, json).is_some_and(|large| {
-        let parts = large.parts(&whole);
+        let parts = large.parts(&whole, PART);
         let outputs: Vec<_> = parts.iter().map(|part| part.lower(ListHead::default(), &dump)).collect();
         large.verify(&whole, &parts, &outputs).is_some() && parts.len() > 2
     });
@@ -143,4 +145,98 @@ fn what_is_not_what_it_seems_is_read_as_a_whole() {
         })
         .collect();
     check("wrong guess.json", &format!("[{}]", inner.join(",")), false);
+}
+
+/// If parts of any size pass for a list, they give what the whole gives.
+fn sound(input: &str, size: usize, json: bool) {
+    let Some(large) = Large::new(input, json) else { return };
+    let whole = Part {
+        text: input,
+        at: lines::start_of(FileId(0)),
+        work: Work::Documents { ranges: std::iter::once(0..input.len()).collect(), json },
+    };
+    let parts = large.parts(&whole, size);
+    let lower = |head| parts.iter().map(|part| part.lower(head, &dump)).collect::<Vec<_>>();
+    let Some(head) = large.verify(&whole, &parts, &lower(ListHead::default())) else { return };
+    let outputs = lower(head.of_items());
+    let expected = whole.lower(ListHead::default(), &dump);
+    let values: Vec<_> = outputs.iter().flat_map(|output| &output.values).collect();
+    let said: Vec<_> = outputs.iter().flat_map(|output| &output.diagnostics).collect();
+    assert_eq!(values, expected.values.iter().collect::<Vec<_>>(), "of {input:?}, {size}");
+    assert_eq!(said, expected.diagnostics.iter().collect::<Vec<_>>(), "of {input:?}, {size}");
+}
+
+#[test]
+fn parts_of_yaml_that_pass_are_the_whole() {
+    let pieces = vec![
+        "- kind: A\n",
+        "- a: b\n",
+        "  c: d\n",
+        "- ",
+        "  - ",
+        "-\n",
+        "\n",
+        "# c\n",
+        "kind: List\n",
+        "kind: PodList\n",
+        "items:\n",
+        "  x: |\n    - y\n",
+        "  x: \"y\n- z\"\n",
+        "  'y\n- z'\n",
+        "- &a {b: c}\n",
+        "- *a\n",
+        "    more\n",
+        " ",
+        "x: y\n",
+        "- [a,\n- b]\n",
+        "- {a: b}\n",
+        "- kind: List\n  items:\n  - kind: C\n",
+        "\t",
+        "- 5\n",
+        "\r\n",
+    ];
+    let head = prop::sample::select(vec![
+        "items:\n- kind: A\n",
+        "kind: List\nitems:\n  - a: b\n",
+        "- kind: A\n",
+        "items:\n",
+    ]);
+    let text = (head, prop::collection::vec(prop::sample::select(pieces), 0..12), 1usize..40);
+    fuzz::run(text, |(head, pieces, size)| sound(&(head.to_owned() + &pieces.concat()), size, false));
+}
+
+#[test]
+fn parts_of_json_that_pass_are_the_whole() {
+    let pieces = vec![
+        "{\"kind\":\"A\"}",
+        ",",
+        ",\n",
+        "{\"a\":[",
+        "]}",
+        "{\"kind\":\"A\",\"x\":[{\"kind\":1},{\"kind\":2}]}",
+        "]",
+        "}",
+        "\"kind\":\"List\"",
+        "\"kind\":\"PodList\"",
+        " ",
+        "\n",
+        "5",
+        "{\"s\":\",{\\\"kind\\\"\"}",
+        "[",
+        "null",
+        "{\"kind\":\"List\",\"items\":[{}]}",
+    ];
+    let head = prop::sample::select(vec![
+        "{\"items\":[{\"kind\":\"A\"},",
+        "{\"kind\":\"PodList\",\"items\":[{\"a\":1},\n{\"a\":2}",
+        "[{\"kind\":\"A\"},{\"kind\":\"B\"}",
+        "{\"kind\":\"A\"}\n{\"kind\":\"B\"}",
+        "{\"kind\":\"A\"}{\"kind\":\"B\"}",
+    ]);
+    let tail = prop::sample::select(vec!["", "]", "]}", "],\"kind\":\"List\"}", "],\"kind\":\"PodList\"}"]);
+    let text =
+        (head, prop::collection::vec(prop::sample::select(pieces), 0..10), tail, 1usize..40, any::<bool>());
+    fuzz::run(text, |(head, pieces, tail, size, json)| {
+        sound(&(head.to_owned() + &pieces.concat() + tail), size, json);
+    });
 }

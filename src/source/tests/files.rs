@@ -119,7 +119,7 @@ fn long_lines_are_given_in_excerpts() {
         assert_eq!((at.line, at.column), (1, 20 + (1 << 20) + 9));
         assert_eq!(loaded.files.line(at.file, 1), None);
         let excerpt = loaded.files.excerpt(at, 6).unwrap();
-        assert_eq!(excerpt, Excerpt { text: "\"y\": 1}".into(), column: at.column - 6 });
+        assert_eq!(excerpt, Excerpt { text: " \"y\": 1}".into(), column: at.column - 6 });
         let start = loaded.files.excerpt(Location { column: 1, ..at }, 6).unwrap();
         assert_eq!(start, Excerpt { text: "{\"kind".into(), column: 1 });
     }

@@ -399,9 +399,7 @@ fn fast_path_reads_the_measured_clusters_as_the_reference_does() {
     };
     let (mut documents, mut accepted) = (0, 0);
     for case in folders(root.as_ref()).iter().flat_map(|group| folders(group)) {
-        let Ok(text) = std::fs::read_to_string(case.join("cluster.yaml")) else {
-            continue;
-        };
+        let Ok(text) = std::fs::read_to_string(case.join("cluster.yaml")) else { continue };
         for range in super::super::split::Splitter::new(&text) {
             documents += 1;
             accepted += usize::from(agree(&text[range]));
