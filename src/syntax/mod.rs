@@ -1,1 +1,4 @@
-//! syntax
+//! The small languages that the stages share.
+
+pub mod cidr;
+pub mod port;
