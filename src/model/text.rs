@@ -39,7 +39,14 @@ pub fn scalar_text(node: Node<'_>) -> Cow<'_, str> {
 /// Go's `strconv.FormatFloat(x, 'g', -1, 64)`.
 pub fn go_float(x: f64) -> String {
     if !x.is_finite() {
-        return if x.is_nan() { "NaN" } else if x > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
+        return if x.is_nan() {
+            "NaN"
+        } else if x > 0.0 {
+            "+Inf"
+        } else {
+            "-Inf"
+        }
+        .to_owned();
     }
     let scientific = format!("{x:e}");
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
@@ -62,7 +69,10 @@ pub fn go_duration(text: &str) -> bool {
         return false;
     }
     while !rest.is_empty() {
-        let number = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').len();
+        let number = rest.len()
+            - rest
+                .trim_start_matches(|c: char| c.is_ascii_digit() || c == '.')
+                .len();
         let (value, tail) = rest.split_at(number);
         if value.matches('.').count() > 1 || !value.bytes().any(|b| b.is_ascii_digit()) {
             return false;
@@ -105,7 +115,15 @@ mod tests {
 
     #[test]
     fn durations_as_go_reads_them() {
-        for text in ["90s", "1m30s", "0", "1.5h", "-2ms", ".5s", "1h1m1s1ms1us1ns"] {
+        for text in [
+            "90s",
+            "1m30s",
+            "0",
+            "1.5h",
+            "-2ms",
+            ".5s",
+            "1h1m1s1ms1us1ns",
+        ] {
             assert!(go_duration(text), "{text}");
         }
         for text in ["", "90", "s", "1 s", "1.2.3s", "1d", "."] {

@@ -114,8 +114,16 @@ pub struct FelixConfig {
 
 impl Default for FelixConfig {
     fn default() -> Self {
-        let tcp = |port| FailsafePort { protocol: "tcp".into(), net: None, port };
-        let udp = |port| FailsafePort { protocol: "udp".into(), net: None, port };
+        let tcp = |port| FailsafePort {
+            protocol: "tcp".into(),
+            net: None,
+            port,
+        };
+        let udp = |port| FailsafePort {
+            protocol: "udp".into(),
+            net: None,
+            port,
+        };
         FelixConfig {
             interface_prefix: vec!["cali".into()],
             interface_exclude: vec!["kube-ipvs0".into()],
@@ -137,8 +145,30 @@ impl Default for FelixConfig {
             workload_source_spoofing: false,
             iptables_mark_mask: 0xffff_0000,
             disable_conntrack_invalid_check: false,
-            failsafe_inbound: [tcp(22), udp(68), tcp(179), tcp(2379), tcp(2380), tcp(5473), tcp(6443), tcp(6666), tcp(6667)].into(),
-            failsafe_outbound: [udp(53), udp(67), tcp(179), tcp(2379), tcp(2380), tcp(5473), tcp(6443), tcp(6666), tcp(6667)].into(),
+            failsafe_inbound: [
+                tcp(22),
+                udp(68),
+                tcp(179),
+                tcp(2379),
+                tcp(2380),
+                tcp(5473),
+                tcp(6443),
+                tcp(6666),
+                tcp(6667),
+            ]
+            .into(),
+            failsafe_outbound: [
+                udp(53),
+                udp(67),
+                tcp(179),
+                tcp(2379),
+                tcp(2380),
+                tcp(5473),
+                tcp(6443),
+                tcp(6666),
+                tcp(6667),
+            ]
+            .into(),
             flow_logs: false,
             kube_node_port_ranges: vec![(30000, 32767)],
             nat_port_range: None,

@@ -75,7 +75,15 @@ pub struct Tree<'t> {
 impl<'t> Tree<'t> {
     /// An empty tree over `text`, which starts at `line` and `column` (1-based) of `file`.
     pub fn new(text: &'t str, file: FileId, line: u32, column: u32) -> Self {
-        Tree { nodes: Vec::new(), text, scratch: String::new(), file, line, column, lines: OnceCell::new() }
+        Tree {
+            nodes: Vec::new(),
+            text,
+            scratch: String::new(),
+            file,
+            line,
+            column,
+            lines: OnceCell::new(),
+        }
     }
 
     /// Empties the tree and gives it another text; the allocations are kept.
@@ -105,7 +113,14 @@ impl<'t> Tree<'t> {
     /// Adds a scalar whose text is `text[start..start + len]`.
     pub fn scalar(&mut self, style: Style, offset: u32, start: u32, len: u32) {
         let end = self.nodes.len() as u32 + 1;
-        self.nodes.push(Raw { offset, start, len, end, shape: Shape::Scalar(style), unescaped: false });
+        self.nodes.push(Raw {
+            offset,
+            start,
+            len,
+            end,
+            shape: Shape::Scalar(style),
+            unescaped: false,
+        });
     }
 
     /// Adds a scalar whose text is not a slice of the input.
@@ -114,7 +129,14 @@ impl<'t> Tree<'t> {
         let start = self.scratch.len() as u32;
         self.scratch.push_str(value);
         let len = value.len() as u32;
-        self.nodes.push(Raw { offset, start, len, end, shape: Shape::Scalar(style), unescaped: true });
+        self.nodes.push(Raw {
+            offset,
+            start,
+            len,
+            end,
+            shape: Shape::Scalar(style),
+            unescaped: true,
+        });
     }
 
     /// Opens a sequence; its items follow until [`Tree::close`] gets the returned id.
@@ -129,7 +151,14 @@ impl<'t> Tree<'t> {
 
     fn open(&mut self, offset: u32, shape: Shape) -> u32 {
         let id = self.nodes.len() as u32;
-        self.nodes.push(Raw { offset, start: 0, len: 0, end: 0, shape, unescaped: false });
+        self.nodes.push(Raw {
+            offset,
+            start: 0,
+            len: 0,
+            end: 0,
+            shape,
+            unescaped: false,
+        });
         id
     }
 
@@ -153,8 +182,16 @@ impl<'t> Tree<'t> {
             end -= 1;
         }
         let before = self.text[start..end].chars().count() as u32;
-        let column = if index == 0 { self.column + before } else { 1 + before };
-        Location { file: self.file, line: self.line + index as u32, column }
+        let column = if index == 0 {
+            self.column + before
+        } else {
+            1 + before
+        };
+        Location {
+            file: self.file,
+            line: self.line + index as u32,
+            column,
+        }
     }
 }
 
@@ -195,7 +232,11 @@ impl<'t> Node<'t> {
     pub fn text(self) -> &'t str {
         let raw = self.raw();
         let range = raw.start as usize..(raw.start + raw.len) as usize;
-        if raw.unescaped { &self.tree.scratch[range] } else { &self.tree.text[range] }
+        if raw.unescaped {
+            &self.tree.scratch[range]
+        } else {
+            &self.tree.text[range]
+        }
     }
 
     /// The string, if the value is one.
@@ -223,17 +264,28 @@ impl<'t> Node<'t> {
 
     /// The entries of a mapping in input order, duplicates included; none if it is no mapping.
     pub fn entries(self) -> Entries<'t> {
-        Entries(if self.is_map() { self.children() } else { self.none() })
+        Entries(if self.is_map() {
+            self.children()
+        } else {
+            self.none()
+        })
     }
 
     /// The items of a sequence; none if it is no sequence.
     pub fn items(self) -> Children<'t> {
-        if self.is_seq() { self.children() } else { self.none() }
+        if self.is_seq() {
+            self.children()
+        } else {
+            self.none()
+        }
     }
 
     /// The value of a key, the last one if it is written twice (as go-yaml and encoding/json do).
     pub fn get(self, key: &str) -> Option<Node<'t>> {
-        self.entries().filter(|(k, _)| k.text() == key).last().map(|(_, v)| v)
+        self.entries()
+            .filter(|(k, _)| k.text() == key)
+            .last()
+            .map(|(_, v)| v)
     }
 
     /// `get` through several keys.
@@ -242,11 +294,19 @@ impl<'t> Node<'t> {
     }
 
     fn children(self) -> Children<'t> {
-        Children { tree: self.tree, next: self.id + 1, end: self.raw().end }
+        Children {
+            tree: self.tree,
+            next: self.id + 1,
+            end: self.raw().end,
+        }
     }
 
     fn none(self) -> Children<'t> {
-        Children { tree: self.tree, next: 0, end: 0 }
+        Children {
+            tree: self.tree,
+            next: 0,
+            end: 0,
+        }
     }
 }
 
@@ -265,7 +325,10 @@ impl<'t> Iterator for Children<'t> {
         if self.next >= self.end {
             return None;
         }
-        let node = Node { tree: self.tree, id: self.next };
+        let node = Node {
+            tree: self.tree,
+            id: self.next,
+        };
         self.next = node.raw().end;
         Some(node)
     }

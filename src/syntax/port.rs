@@ -29,7 +29,9 @@ impl fmt::Display for Error {
         f.write_str(match self {
             Error::OutOfRange => "ports go from 0 to 65535",
             Error::Reversed => "the range ends before it begins",
-            Error::BadName => "a port is a number, `first:last`, or a name of letters, digits, `_`, `.` and `-`",
+            Error::BadName => {
+                "a port is a number, `first:last`, or a name of letters, digits, `_`, `.` and `-`"
+            }
         })
     }
 }
@@ -45,11 +47,21 @@ pub fn parse(text: &str) -> Result<PortText<'_>, Error> {
         && is_digits(last)
     {
         let (first, last) = (number(first)?, number(last)?);
-        return if first > last { Err(Error::Reversed) } else { Ok(PortText::Range(first, last)) };
+        return if first > last {
+            Err(Error::Reversed)
+        } else {
+            Ok(PortText::Range(first, last))
+        };
     }
     let named = (1..=128).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
-    if named { Ok(PortText::Name(text)) } else { Err(Error::BadName) }
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
+    if named {
+        Ok(PortText::Name(text))
+    } else {
+        Err(Error::BadName)
+    }
 }
 
 fn is_digits(text: &str) -> bool {
