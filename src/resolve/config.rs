@@ -104,6 +104,11 @@ pub struct FelixConfig {
     pub wireguard_listening_port: u16,
     pub wireguard_listening_port_v6: u16,
     pub wireguard_host_encryption: bool,
+    /// the OpenStack special cases are on (`felix/config/config_params.go:692`, v3.32.1)
+    pub openstack: bool,
+    /// MetadataAddr, if it is an address
+    pub metadata_address: Option<std::net::IpAddr>,
+    pub metadata_port: u16,
     /// NFTablesMode is `Disabled`: members of a set that others cover are kept
     pub keep_covered_members: bool,
     /// `MASQFullyRandom` of FeatureDetectOverride
@@ -155,6 +160,9 @@ impl Default for FelixConfig {
             wireguard_listening_port: 51820,
             wireguard_listening_port_v6: 51821,
             wireguard_host_encryption: false,
+            openstack: false,
+            metadata_address: Some(std::net::IpAddr::from([127, 0, 0, 1])),
+            metadata_port: 8775,
             keep_covered_members: false,
             masq_fully_random: true,
             snat_fully_random: true,
