@@ -146,8 +146,9 @@ fn acting(out: &mut String, action: &Action) {
         }
         Action::NoTrack => write!(out, "--jump NOTRACK"),
         Action::Log { prefix } => write!(out, "--jump LOG --log-prefix \"{prefix}: \" --log-level 5"),
-        Action::NfLog { group, prefix, size } => {
-            write!(out, "--jump NFLOG --nflog-group {group} --nflog-prefix {prefix} --nflog-size {size}")
+        Action::NfLog { group, prefix, size, range } => {
+            let word = if *range { "range" } else { "size" };
+            write!(out, "--jump NFLOG --nflog-group {group} --nflog-prefix {prefix} --nflog-{word} {size}")
         }
         Action::Dnat { address, port } => {
             out.push_str("--jump DNAT --to-destination ");

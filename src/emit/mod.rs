@@ -6,6 +6,8 @@
 
 pub mod felix;
 pub mod ipset;
+pub mod json;
+pub mod origin;
 
 pub mod save;
 mod text;

@@ -176,7 +176,9 @@ fn matching(out: &mut String, condition: &Match, family: Family, protocol: &str)
     let not = not(condition);
     let _ = match &condition.on {
         // these have a place of their own at the front
-        Matcher::Protocol(_) | Matcher::Address(..) | Matcher::InInterface(_) | Matcher::OutInterface(_) => Ok(()),
+        Matcher::Protocol(_) | Matcher::Address(..) | Matcher::InInterface(_) | Matcher::OutInterface(_) => {
+            Ok(())
+        }
         Matcher::Ports(side, ranges) => {
             let word = match side {
                 Side::Source => "sports",
@@ -286,13 +288,13 @@ fn acting(out: &mut String, action: &Action, family: Family) {
             quoted(out, cut(&format!("{prefix}: "), LOG_PREFIX));
             write!(out, " --log-level 5")
         }
-        Action::NfLog { group, prefix, size } => {
+        Action::NfLog { group, prefix, size, range } => {
             out.push_str(" -j NFLOG --nflog-prefix");
             quoted(out, cut(prefix, NFLOG_PREFIX));
             if *group != 0 {
                 let _ = write!(out, " --nflog-group {group}");
             }
-            write!(out, " --nflog-size {size}")
+            write!(out, " --nflog-{} {size}", if *range { "range" } else { "size" })
         }
         Action::Dnat { address, port } => {
             out.push_str(" -j DNAT --to-destination ");

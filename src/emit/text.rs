@@ -76,7 +76,16 @@ mod tests {
 
     #[test]
     fn addresses_print_as_inet_ntop_prints_them() {
-        for text in ["0.0.0.0", "10.0.0.1", "255.255.255.255", "::", "::1", "2001:db8::1", "::ffff:1.2.3.4", "fe80::1:0:0:1"] {
+        for text in [
+            "0.0.0.0",
+            "10.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "2001:db8::1",
+            "::ffff:1.2.3.4",
+            "fe80::1:0:0:1",
+        ] {
             assert_eq!(printed(text), text);
         }
         assert_eq!(printed("::102:304"), "::1.2.3.4");

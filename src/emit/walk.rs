@@ -15,7 +15,12 @@ pub enum Dialect {
 
 /// Appends the tables of one family. `after_rule` may append lines of its own after each rule
 /// (comments that say where it comes from); they must begin with `#` and end with a newline.
-pub fn write_rules(out: &mut String, rules: &RuleSet, dialect: Dialect, after_rule: &mut dyn FnMut(&mut String, &Rule)) {
+pub fn write_rules(
+    out: &mut String,
+    rules: &RuleSet,
+    dialect: Dialect,
+    after_rule: &mut dyn FnMut(&mut String, &Rule),
+) {
     for table in &rules.tables {
         out.push('*');
         out.push_str(table.name.name());

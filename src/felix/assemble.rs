@@ -6,7 +6,8 @@
 use super::context::{Context, jump};
 use super::endpoint_mark::EndpointMarks;
 use super::{
-    dispatch, endpoint, failsafe, group, hash, ipvs, policy, static_filter, static_mangle, static_nat, static_raw,
+    dispatch, endpoint, failsafe, group, hash, ipvs, policy, static_filter, static_mangle, static_nat,
+    static_raw,
 };
 use crate::ir::{Chain, Origin, Rule, RuleSet, Table, TableName};
 use crate::model::calico::Direction;
@@ -79,7 +80,9 @@ fn reachable(mut roots: Vec<Arc<str>>, offered: &Offered) -> Vec<Arc<Chain>> {
         if found.contains_key(&name) {
             continue;
         }
-        let chain = offered.get(&name).unwrap_or_else(|| panic!("no chain `{name}` was rendered, but a rule goes there"));
+        let chain = offered
+            .get(&name)
+            .unwrap_or_else(|| panic!("no chain `{name}` was rendered, but a rule goes there"));
         roots.extend(targets(std::slice::from_ref(chain)));
         found.insert(name, chain.clone());
     }

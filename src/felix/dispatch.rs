@@ -103,7 +103,8 @@ pub fn workloads(ctx: &Context) -> Vec<Arc<Chain>> {
         infix: "",
         end: &unknown,
     };
-    let to = Dispatch { root: names::TO_WORKLOAD_DISPATCH, way: Way::Out, prefix: names::TO_WORKLOAD, ..from };
+    let to =
+        Dispatch { root: names::TO_WORKLOAD_DISPATCH, way: Way::Out, prefix: names::TO_WORKLOAD, ..from };
     let mut chains = from.chains(ctx, &interfaces);
     chains.extend(to.chains(ctx, &interfaces));
     chains
@@ -186,9 +187,20 @@ pub fn hosts_raw(ctx: &Context) -> Vec<Arc<Chain>> {
         .filter(|h| !h.untracked_tiers.is_empty())
         .map(|h| (&*h.interface, h.at))
         .collect();
-    let from =
-        Dispatch { root: names::FROM_HOST_ENDPOINT, way: Way::In, prefix: names::FROM_HOST, infix: "", end: &[] };
-    let to = Dispatch { root: names::TO_HOST_ENDPOINT, way: Way::Out, prefix: names::TO_HOST, infix: "", end: &[] };
+    let from = Dispatch {
+        root: names::FROM_HOST_ENDPOINT,
+        way: Way::In,
+        prefix: names::FROM_HOST,
+        infix: "",
+        end: &[],
+    };
+    let to = Dispatch {
+        root: names::TO_HOST_ENDPOINT,
+        way: Way::Out,
+        prefix: names::TO_HOST,
+        infix: "",
+        end: &[],
+    };
     let mut chains = from.chains(ctx, &untracked);
     chains.extend(to.chains(ctx, &untracked));
     chains

@@ -74,7 +74,12 @@ pub fn workload(ctx: &Context, endpoint: &WorkloadEndpoint) -> [Arc<Chain>; 2] {
 }
 
 /// The common part of a host endpoint's chains.
-fn host<'a>(endpoint: &'a HostEndpoint, kind: Kind, direction: Direction, allow: Action) -> EndpointChain<'a> {
+fn host<'a>(
+    endpoint: &'a HostEndpoint,
+    kind: Kind,
+    direction: Direction,
+    allow: Action,
+) -> EndpointChain<'a> {
     let (prefix, failsafe) = match direction {
         Direction::Ingress => (names::FROM_HOST, names::FAILSAFE_IN),
         Direction::Egress => (names::TO_HOST, names::FAILSAFE_OUT),
@@ -163,7 +168,8 @@ impl EndpointChain<'_> {
         }
         if self.kind == Kind::Forward && self.tiers.is_empty() {
             rules.push(
-                self.rule(vec![], Action::set_mark(ctx.marks.accept)).comment("Allow forwarded traffic by default"),
+                self.rule(vec![], Action::set_mark(ctx.marks.accept))
+                    .comment("Allow forwarded traffic by default"),
             );
             rules.push(self.rule(vec![], Action::Return).comment("Return for accepted forward traffic"));
         }
@@ -191,7 +197,8 @@ impl EndpointChain<'_> {
         }
         let (within, word) = (ctx.marks.scratch0, self.word());
         let clear = || {
-            self.rule(vec![], Action::clear_mark(within)).comment(format!("Clear {word} packet rate limit mark"))
+            self.rule(vec![], Action::clear_mark(within))
+                .comment(format!("Clear {word} packet rate limit mark"))
         };
         let limit = Match::is(Matcher::Limit {
             rate: format!("{rate}/sec").into(),
@@ -243,7 +250,8 @@ impl EndpointChain<'_> {
         let config = ctx.config();
         let word = ctx.deny_word();
         if !config.allow_vxlan_packets_from_workloads {
-            let port = Match::is(Matcher::Ports(Side::Destination, vec![(config.vxlan_port, config.vxlan_port)]));
+            let port =
+                Match::is(Matcher::Ports(Side::Destination, vec![(config.vxlan_port, config.vxlan_port)]));
             rules.push(
                 self.rule(vec![number(17), port], ctx.deny())
                     .comment(format!("{word} VXLAN encapped packets originating in workloads")),
@@ -269,7 +277,8 @@ impl EndpointChain<'_> {
         let not_passed = || Match::mark_clear(ctx.marks.pass);
         let accepted = || Match::mark_set(ctx.marks.accept);
         rules.push(
-            self.rule(vec![], Action::clear_mark(ctx.marks.pass)).comment(format!("Start of tier {}", tier.name)),
+            self.rule(vec![], Action::clear_mark(ctx.marks.pass))
+                .comment(format!("Start of tier {}", tier.name)),
         );
         for chain in groups.iter().flat_map(|policies| group::targets(ctx, policies, self.direction)) {
             rules.push(self.rule(vec![not_passed()], Action::Jump(chain)));
@@ -283,15 +292,16 @@ impl EndpointChain<'_> {
         }
         let enforced = groups.iter().any(|policies| group::enforced(ctx, policies).next().is_some());
         if enforced && !tier.default_pass {
-            if ctx.config().flow_logs {
+            if ctx.config().flow_logs() {
                 let prefix = nflog::end_of_tier('D', self.direction, &tier.name);
-                rules.push(self.rule(vec![not_passed()], nflog(self.direction, prefix)));
+                rules.push(self.rule(vec![not_passed()], nflog(ctx, self.direction, prefix)));
             }
-            let comment = format!("End of tier {}. {} if no policies passed packet", tier.name, ctx.deny_word());
+            let comment =
+                format!("End of tier {}. {} if no policies passed packet", tier.name, ctx.deny_word());
             rules.push(self.rule(vec![not_passed()], ctx.deny()).comment(comment));
-        } else if ctx.config().flow_logs {
+        } else if ctx.config().flow_logs() {
             let prefix = nflog::end_of_tier('P', self.direction, &tier.name);
-            rules.push(self.rule(vec![not_passed()], nflog(self.direction, prefix)));
+            rules.push(self.rule(vec![not_passed()], nflog(ctx, self.direction, prefix)));
         }
     }
 
@@ -307,8 +317,8 @@ impl EndpointChain<'_> {
                     .comment("Return if profile accepted"),
             );
         }
-        if ctx.config().flow_logs {
-            rules.push(self.rule(vec![], nflog(self.direction, nflog::no_profile(self.direction))));
+        if ctx.config().flow_logs() {
+            rules.push(self.rule(vec![], nflog(ctx, self.direction, nflog::no_profile(self.direction))));
         }
         let comment = format!("{} if no profiles matched", ctx.deny_word());
         rules.push(self.rule(vec![], ctx.deny()).comment(comment));
@@ -316,6 +326,6 @@ impl EndpointChain<'_> {
 }
 
 /// An NFLOG action (`felix/iptables/actions.go:248`, v3.32.1: 80 bytes where not said otherwise).
-pub fn nflog(direction: Direction, prefix: String) -> Action {
-    Action::NfLog { group: nflog::group(direction), prefix: prefix.into(), size: 80 }
+pub fn nflog(ctx: &Context, direction: Direction, prefix: String) -> Action {
+    Action::NfLog { group: nflog::group(direction), prefix: prefix.into(), size: 80, range: !ctx.config().nflog_size }
 }

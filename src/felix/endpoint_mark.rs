@@ -19,7 +19,8 @@ impl EndpointMarks {
                 continue;
             }
             let hash = u64::from(fnv1(name.as_bytes()));
-            let free = (0..positions).map(|i| (hash + i) % positions).find(|position| !taken.contains(position));
+            let free =
+                (0..positions).map(|i| (hash + i) % positions).find(|position| !taken.contains(position));
             if let Some(position) = free {
                 taken.insert(position);
                 marks.insert(name.into(), spread(position, mask));

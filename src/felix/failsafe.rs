@@ -10,7 +10,8 @@ use std::sync::Arc;
 /// `cali-failsafe-in` (`felix/rules/static.go:475`, v3.32.1).
 pub fn inbound(ctx: &Context, table: TableName) -> Arc<Chain> {
     let config = ctx.config();
-    let mut rules = entries(ctx, &config.failsafe_inbound, Side::Destination, Side::Source, "FailsafeInboundHostPorts");
+    let mut rules =
+        entries(ctx, &config.failsafe_inbound, Side::Destination, Side::Source, "FailsafeInboundHostPorts");
     if table == TableName::Raw {
         // raw comes before conntrack, so answers to outbound connections need rules of their own
         let answers = &config.failsafe_outbound;
@@ -23,7 +24,8 @@ pub fn inbound(ctx: &Context, table: TableName) -> Arc<Chain> {
 pub fn outbound(ctx: &Context, table: TableName) -> Arc<Chain> {
     let config = ctx.config();
     let far = Side::Destination;
-    let mut rules = entries(ctx, &config.failsafe_outbound, Side::Destination, far, "FailsafeOutboundHostPorts");
+    let mut rules =
+        entries(ctx, &config.failsafe_outbound, Side::Destination, far, "FailsafeOutboundHostPorts");
     if table == TableName::Raw {
         rules.extend(entries(ctx, &config.failsafe_inbound, Side::Source, far, "FailsafeInboundHostPorts"));
     }

@@ -55,7 +55,8 @@ pub fn chain(ctx: &Context, group: &PolicyGroup, direction: Direction) -> Option
     let verdict = ctx.marks.pass | ctx.marks.accept;
     let mut rules = Vec::new();
     for (index, policy) in policies.into_iter().enumerate() {
-        let origin = || Origin::Policy(Arc::new(PolicyRule { policy: policy.id.clone(), rule: None, at: policy.at }));
+        let origin =
+            || Origin::Policy(Arc::new(PolicyRule { policy: policy.id.clone(), rule: None, at: policy.at }));
         let first_of_stride = index % RETURN_STRIDE == 0;
         if index > 0 && first_of_stride {
             rules.push(

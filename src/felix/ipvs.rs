@@ -30,7 +30,8 @@ pub fn forward_check(ctx: &Context) -> Arc<Chain> {
     }
     let elsewhere = Match { negated: true, ..this_host() };
     rules.push(
-        Rule::new(vec![elsewhere], jump(names::SET_ENDPOINT_MARK), Origin::Static).comment("To kubernetes service"),
+        Rule::new(vec![elsewhere], jump(names::SET_ENDPOINT_MARK), Origin::Static)
+            .comment("To kubernetes service"),
     );
     ctx.chain(names::FORWARD_CHECK, rules)
 }

@@ -33,7 +33,13 @@ pub fn policy(ctx: &Context, policy: &Policy) -> Vec<Arc<Chain>> {
         letter: 'P',
         id: &id,
         untracked: policy.untracked,
-        log_prefix: log_prefix(ctx, &policy.tier, policy.id.kind.short_name(), &policy.id.namespace, &policy.id.name),
+        log_prefix: log_prefix(
+            ctx,
+            &policy.tier,
+            policy.id.kind.short_name(),
+            &policy.id.namespace,
+            &policy.id.name,
+        ),
     };
     let kind = policy.id.kind.name();
     let full_name = match &*policy.id.namespace {
@@ -51,7 +57,10 @@ pub fn policy(ctx: &Context, policy: &Policy) -> Vec<Arc<Chain>> {
                 }))
             };
             let comment = format!("{kind} {full_name} {word}");
-            ctx.chain(&policy_chain(policy, direction), render(ctx, &owner, direction, rules, comment, &origin))
+            ctx.chain(
+                &policy_chain(policy, direction),
+                render(ctx, &owner, direction, rules, comment, &origin),
+            )
         })
         .collect()
 }
@@ -119,20 +128,26 @@ fn rule_of(
     };
     let mut blocks = Blocks::new(ctx, origin);
     let protocol = rule.protocol.as_ref().map(rule_match::protocol);
-    for (side, reduced) in [(Side::Source, &mut reduced.source), (Side::Destination, &mut reduced.destination)] {
+    for (side, reduced) in
+        [(Side::Source, &mut reduced.source), (Side::Destination, &mut reduced.destination)]
+    {
         let pieces = split_ports(&reduced.side.ports);
         if pieces.len() + reduced.side.named_ports.len() > 1 {
             blocks.ports(side, protocol.as_ref(), &pieces, &reduced.side.named_ports);
             reduced.ports_done = true;
         }
     }
-    for (side, reduced) in [(Side::Source, &mut reduced.source), (Side::Destination, &mut reduced.destination)] {
+    for (side, reduced) in
+        [(Side::Source, &mut reduced.source), (Side::Destination, &mut reduced.destination)]
+    {
         if reduced.nets.len() > 1 {
             blocks.nets(side, &reduced.nets);
             reduced.nets.clear();
         }
     }
-    for (side, reduced) in [(Side::Source, &mut reduced.source), (Side::Destination, &mut reduced.destination)] {
+    for (side, reduced) in
+        [(Side::Source, &mut reduced.source), (Side::Destination, &mut reduced.destination)]
+    {
         if reduced.nets.len() + reduced.not_nets.len() > 1 {
             blocks.not_nets(side, &reduced.not_nets);
             reduced.not_nets.clear();
@@ -171,7 +186,7 @@ fn verdict(
             let limit = (!config.log_action_rate_limit.is_empty()).then(|| {
                 Match::is(Matcher::Limit {
                     rate: config.log_action_rate_limit.clone(),
-                    burst: Some(config.log_action_rate_limit_burst).filter(|burst| *burst != 0),
+                    burst: Some(u32::from(config.log_action_rate_limit_burst)).filter(|burst| *burst != 0),
                 })
             });
             let matches = limit.into_iter().chain(matches).collect();
@@ -181,9 +196,9 @@ fn verdict(
     };
     out.push(Rule::new(matches, Action::set_mark(mark), origin.clone()));
     let marked = Match::mark_set(mark);
-    if config.flow_logs && !owner.untracked {
+    if config.flow_logs() && !owner.untracked {
         let prefix = nflog::rule(rule.action, owner.letter, direction, index, owner.id);
-        out.push(Rule::new(vec![marked.clone()], nflog(direction, prefix), origin.clone()));
+        out.push(Rule::new(vec![marked.clone()], nflog(ctx, direction, prefix), origin.clone()));
     }
     out.push(Rule::new(vec![marked], end, origin.clone()));
 }

@@ -80,7 +80,11 @@ fn negated(ctx: &Context, reduced: &ReducedSide, side: Side, out: &mut Vec<Match
     out.extend(reduced.not_nets.first().map(|net| not(address(side, *net))));
     out.extend(from.not_sets.iter().map(|set| not(ctx.in_set(*set, address_lookup))));
     // negated ports need no blocks: "none of these" is a conjunction
-    out.extend(split_ports(&from.not_ports).into_iter().map(|ports| Match::not(Matcher::Ports(side, ports.to_vec()))));
+    out.extend(
+        split_ports(&from.not_ports)
+            .into_iter()
+            .map(|ports| Match::not(Matcher::Ports(side, ports.to_vec()))),
+    );
     out.extend(from.not_named_ports.iter().map(|set| not(ctx.in_set(*set, port_lookup))));
 }
 

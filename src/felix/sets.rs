@@ -25,7 +25,7 @@ pub fn all(view: &NodeView) -> Vec<IpSet> {
         sets.extend(view.sets.iter().map(|set| IpSet {
             name: names::set(family, &set.id).into(),
             family,
-            max_elements: view.config.max_ipset_size,
+            max_elements: view.config.max_ipset_size as u64,
             members: match &set.members {
                 SetMembers::Nets(nets) => Members::Nets(nets.clone()),
                 SetMembers::Ports(ports) => {
@@ -48,7 +48,7 @@ fn own(view: &NodeView, family: Family, sets: &mut Vec<IpSet>) {
         sets.push(IpSet {
             name: names::set(family, id).into(),
             family,
-            max_elements: config.max_ipset_size,
+            max_elements: config.max_ipset_size as u64,
             members,
             meaning: None,
         });
@@ -77,13 +77,13 @@ fn own(view: &NodeView, family: Family, sets: &mut Vec<IpSet>) {
     }
 }
 
-/// The node's own addresses: those of its interfaces, and the loopback's
+/// The node's own addresses: those of its interfaces that Felix does not pass over, and the loopback's
 /// (`felix/ifacemonitor/iface_monitor.go:382`, v3.32.1: the destinations of local routes, among
 /// them `127.0.0.0` of the route `127.0.0.0/8`).
 fn this_host(view: &NodeView) -> impl Iterator<Item = IpAddr> {
     let loopback = ["127.0.0.0", "127.0.0.1", "::1"].map(|text| text.parse().expect("an address"));
-    let own = view.interfaces.iter().flat_map(|interface| &interface.addresses).map(IpNet::addr);
-    loopback.into_iter().chain(own.collect::<Vec<_>>())
+    let own = view.interfaces.iter().filter(|interface| !view.config.excludes_interface(&interface.name));
+    loopback.into_iter().chain(own.flat_map(|interface| &interface.addresses).map(IpNet::addr))
 }
 
 fn addresses(all: impl Iterator<Item = IpAddr>, family: Family) -> Members {

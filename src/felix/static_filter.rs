@@ -4,7 +4,9 @@ use super::context::{Context, jump};
 use super::names;
 use super::sets;
 use super::static_mangle::HOST_ENDPOINT_ACCEPTED;
-use crate::ir::{Action, Address, Chain, ConntrackStates, Match, Matcher, Origin, Protocol, Rule, SetLookup, Side};
+use crate::ir::{
+    Action, Address, Chain, ConntrackStates, Match, Matcher, Origin, Protocol, Rule, SetLookup, Side,
+};
 use crate::resolve::config::{HostAction, LoopPrevention};
 use std::sync::Arc;
 
@@ -106,7 +108,7 @@ pub fn workload_to_host(ctx: &Context) -> Arc<Chain> {
             rules.push(Rule::new(matches, ctx.filter_allow(), Origin::Static));
         }
     }
-    if config.openstack {
+    if config.openstack() {
         rules.extend(openstack(ctx));
     }
     rules.push(Rule::new(vec![], jump(names::FROM_WORKLOAD_DISPATCH), Origin::Static));
@@ -126,8 +128,9 @@ pub fn workload_to_host(ctx: &Context) -> Arc<Chain> {
 fn openstack(ctx: &Context) -> Vec<Rule> {
     let config = ctx.config();
     let mut rules = Vec::new();
-    let mut allow = |matches| rules.push(Rule::new(matches, ctx.filter_allow(), Origin::Config("MetadataAddr")));
-    if let Some(address) = config.metadata_address.filter(|_| ctx.is_v4()) {
+    let mut allow =
+        |matches| rules.push(Rule::new(matches, ctx.filter_allow(), Origin::Config("MetadataAddr")));
+    if let Some(address) = config.metadata_address().filter(|_| ctx.is_v4()) {
         let to = Match::is(Matcher::Address(Side::Destination, vec![Address::Host(address)]));
         allow(vec![name("tcp"), to, port(Side::Destination, config.metadata_port)]);
     }

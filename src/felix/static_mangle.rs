@@ -4,7 +4,9 @@
 use super::context::{Context, jump};
 use super::names;
 use super::sets;
-use crate::ir::{Action, Address, Chain, ConntrackStates, Match, Matcher, Origin, Protocol, Rule, SetLookup, Side};
+use crate::ir::{
+    Action, Address, Chain, ConntrackStates, Match, Matcher, Origin, Protocol, Rule, SetLookup, Side,
+};
 use std::sync::Arc;
 
 /// The comment of rules that end a host endpoint's turn.

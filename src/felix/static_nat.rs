@@ -3,7 +3,6 @@
 use super::context::{Context, jump};
 use super::names;
 use super::sets;
-use super::static_raw::{WIREGUARD, WIREGUARD_V6};
 use crate::diagnostic::Location;
 use crate::ir::{Action, Address, Chain, Match, Matcher, Origin, Protocol, Rule, SetLookup, Side};
 use std::collections::BTreeMap;
@@ -14,7 +13,7 @@ use std::sync::Arc;
 pub fn prerouting(ctx: &Context) -> Arc<Chain> {
     let mut rules = vec![Rule::new(vec![], jump(names::FLOATING_DNAT), Origin::Static)];
     let config = ctx.config();
-    if let Some(address) = config.metadata_address.filter(|_| config.openstack && ctx.is_v4()) {
+    if let Some(address) = config.metadata_address().filter(|_| config.openstack() && ctx.is_v4()) {
         let metadata = std::net::Ipv4Addr::new(169, 254, 169, 254);
         let matches = vec![
             Match::is(Matcher::Protocol(Protocol::Name("tcp".into()))),
@@ -41,12 +40,12 @@ pub fn postrouting(ctx: &Context) -> Arc<Chain> {
         vec![
             ("tunl0", network.ipip && network.ipip_tunnel_address.is_some()),
             ("vxlan.calico", network.vxlan_v4 && network.vxlan_tunnel_v4.is_some()),
-            (WIREGUARD, config.wireguard_enabled),
+            (&*config.wireguard_interface, config.wireguard_enabled),
         ]
     } else {
         vec![
             ("vxlan-v6.calico", network.vxlan_v6 && network.vxlan_tunnel_v6.is_some()),
-            (WIREGUARD_V6, config.wireguard_enabled_v6),
+            (&*config.wireguard_interface_v6, config.wireguard_enabled_v6),
         ]
     };
     let mut rules = vec![
@@ -55,8 +54,11 @@ pub fn postrouting(ctx: &Context) -> Arc<Chain> {
     ];
     let local = |limit_iface_out| Matcher::LocalAddress { side: Side::Source, limit_iface_out };
     for (tunnel, _) in tunnels.into_iter().filter(|(_, on)| *on) {
-        let matches =
-            vec![Match::is(Matcher::OutInterface(tunnel.into())), Match::not(local(true)), Match::is(local(false))];
+        let matches = vec![
+            Match::is(Matcher::OutInterface(tunnel.into())),
+            Match::not(local(true)),
+            Match::is(local(false)),
+        ];
         rules.push(Rule::new(matches, masquerade(ctx, None), Origin::Static));
     }
     ctx.chain("cali-POSTROUTING", rules)
@@ -80,7 +82,8 @@ pub fn nat_outgoing(ctx: &Context) -> Arc<Chain> {
     };
     let rule = |protocol: Option<&str>, action: Action| {
         let outside = |id| Match { negated: true, ..ctx.in_static_set(id, SetLookup::Destination) };
-        let mut matches = vec![ctx.in_static_set(sets::MASQ_POOLS, SetLookup::Source), outside(sets::ALL_POOLS)];
+        let mut matches =
+            vec![ctx.in_static_set(sets::MASQ_POOLS, SetLookup::Source), outside(sets::ALL_POOLS)];
         if config.nat_excludes_hosts {
             matches.push(outside(sets::ALL_HOSTS));
         }
@@ -136,8 +139,5 @@ pub fn floating(ctx: &Context) -> [Arc<Chain>; 2] {
         let action = Action::Snat { address: external, ports: None, random_fully };
         Rule::new(matches, action, Origin::Endpoint(at))
     });
-    [
-        ctx.chain(names::FLOATING_DNAT, dnat.collect()),
-        ctx.chain(names::FLOATING_SNAT, snat.collect()),
-    ]
+    [ctx.chain(names::FLOATING_DNAT, dnat.collect()), ctx.chain(names::FLOATING_SNAT, snat.collect())]
 }

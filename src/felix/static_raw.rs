@@ -5,11 +5,6 @@ use super::names;
 use crate::ir::{Action, Chain, Match, Matcher, Origin, Protocol, Rule, Side};
 use std::sync::Arc;
 
-/// Interfaces of WireGuard (`felix/config/config_params.go`, v3.32.1).
-pub const WIREGUARD: &str = "wireguard.cali";
-/// Interface of WireGuard for IPv6.
-pub const WIREGUARD_V6: &str = "wg-v6.cali";
-
 /// `cali-PREROUTING` (`felix/rules/static.go:1336`, v3.32.1).
 pub fn prerouting(ctx: &Context) -> Arc<Chain> {
     let from_workload = ctx.marks.scratch0;
@@ -26,7 +21,7 @@ pub fn prerouting(ctx: &Context) -> Arc<Chain> {
     );
     let marked = Match::mark_set(from_workload);
     rules.push(Rule::new(vec![marked.clone()], jump(names::RPF_SKIP), Origin::Static));
-    if config.openstack && ctx.is_v4() {
+    if config.openstack() && ctx.is_v4() {
         rules.push(dhcp_without_address());
     }
     rules.push(Rule::new(vec![marked, Match::is(Matcher::ReversePathFails)], ctx.deny(), Origin::Static));
@@ -94,7 +89,8 @@ pub fn rpf_skip(ctx: &Context) -> Arc<Chain> {
 
 /// `cali-wireguard-incoming-mark` (`felix/rules/static.go:1459`, v3.32.1).
 pub fn wireguard_incoming_mark(ctx: &Context) -> Arc<Chain> {
-    let fixed = ["lo", WIREGUARD, WIREGUARD_V6].into_iter().map(Arc::from);
+    let config = ctx.config();
+    let fixed = ["lo", &*config.wireguard_interface, &*config.wireguard_interface_v6].map(Arc::from).into_iter();
     let mut rules: Vec<Rule> = fixed
         .chain(ctx.workload_patterns())
         .map(|name| Rule::new(vec![Match::is(Matcher::InInterface(name))], Action::Return, Origin::Static))

@@ -61,6 +61,8 @@ pub enum Action {
         prefix: Box<str>,
         /// bytes of the packet to copy
         size: u32,
+        /// the size is asked for in the way of kernels before 4.8, which do not honour it
+        range: bool,
     },
     /// rewrite the destination
     Dnat {

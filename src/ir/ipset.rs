@@ -61,3 +61,20 @@ impl IpSet {
         }
     }
 }
+
+impl IpSet {
+    /// Number of members of the set's family.
+    pub fn len(&self) -> usize {
+        match (&self.members, self.family) {
+            (Members::Addresses(addresses), _) => addresses.len(),
+            (Members::Nets(nets), Family::V4) => nets.v4.len(),
+            (Members::Nets(nets), Family::V6) => nets.v6.len(),
+            (Members::Ports(ports), _) => ports.len(),
+        }
+    }
+
+    /// Whether it has no members.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
