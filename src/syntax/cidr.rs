@@ -43,10 +43,7 @@ pub fn parse(text: &str) -> Option<Cidr> {
 pub fn parse_or_address(text: &str) -> Option<Cidr> {
     parse(text).or_else(|| {
         let address: IpAddr = text.parse().ok()?;
-        Some(Cidr {
-            address,
-            net: IpNet::from(address),
-        })
+        Some(Cidr { address, net: IpNet::from(address) })
     })
 }
 
@@ -65,27 +62,14 @@ mod tests {
 
     #[test]
     fn refuses_what_go_refuses() {
-        for text in [
-            "",
-            "10.0.0.1",
-            "10.0.0.0/33",
-            "010.0.0.0/8",
-            "10.0.0.0/",
-            "10.0.0.0/+8",
-            "fe80::1%eth0/64",
-            "10.0.0/8",
-            "10.0.0.0/8 ",
-        ] {
+        for text in ["", "10.0.0.1", "10.0.0.0/33", "010.0.0.0/8", "10.0.0.0/", "10.0.0.0/+8", "fe80::1%eth0/64", "10.0.0/8", "10.0.0.0/8 "] {
             assert_eq!(parse(text), None, "{text}");
         }
     }
 
     #[test]
     fn a_bare_address_is_a_network_of_its_own() {
-        assert_eq!(
-            parse_or_address("10.0.0.1").unwrap().net.to_string(),
-            "10.0.0.1/32"
-        );
+        assert_eq!(parse_or_address("10.0.0.1").unwrap().net.to_string(), "10.0.0.1/32");
         assert_eq!(parse_or_address("::1").unwrap().net.prefix_len(), 128);
         assert_eq!(parse_or_address("10.0.0.1/"), None);
     }

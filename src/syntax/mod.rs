@@ -1,4 +1,5 @@
-//! The small languages that the stages share.
+//! The small languages: text → small syntax trees.
 
 pub mod cidr;
-pub mod port;
+pub mod ip_addr;
+pub mod selector;
