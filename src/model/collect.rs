@@ -4,7 +4,7 @@ use super::calico::{IpPool, Tier};
 use super::identity::{self, Index, Replaced};
 use super::lower::BUILT_IN_TIERS;
 use super::meta::Meta;
-use super::{Api, Lowered, Outcome, Resource, Resources};
+use super::{Api, Lowered, Outcome, Resource, Resources, Subject};
 use crate::diagnostic::{Diagnostic, Severity};
 use indexmap::IndexMap;
 use rustc_hash::FxHashSet;
@@ -27,9 +27,33 @@ pub struct Collected {
     pub diagnostics: Vec<Diagnostic>,
     /// how many objects met which fate
     pub counts: Counts,
+    /// the objects that became no resource, but those that are passed over
+    pub turned_away: Vec<TurnedAway>,
     /// whether the resources must not be used: an object is malformed, one object stops every
     /// Felix, or (with [`InvalidMode::Fail`]) one is turned away
     pub fatal: bool,
+}
+
+/// An object that became no resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TurnedAway {
+    /// the object
+    pub subject: Subject,
+    /// why
+    pub fate: Fate,
+}
+
+/// Why an object became no resource; see [`Outcome`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fate {
+    /// the API server refuses it
+    Refused,
+    /// calicoctl rejects it
+    Rejected,
+    /// it is stored, and no Felix gets in sync
+    NeverInSync,
+    /// it is malformed
+    Malformed,
 }
 
 /// How many objects met which fate.
@@ -59,6 +83,7 @@ pub fn collect(lowered: Vec<Lowered>, invalid: InvalidMode) -> Collected {
             resources: Resources::default(),
             diagnostics: Vec::new(),
             counts: Counts::default(),
+            turned_away: Vec::new(),
             fatal: false,
         },
         index: Index::default(),
@@ -82,9 +107,7 @@ fn tier_names(lowered: &[Lowered]) -> FxHashSet<Box<str>> {
         },
         _ => None,
     });
-    stored
-        .chain(BUILT_IN_TIERS.iter().map(|(name, ..)| (*name).into()))
-        .collect()
+    stored.chain(BUILT_IN_TIERS.iter().map(|(name, ..)| (*name).into())).collect()
 }
 
 /// calicoctl's questions about other objects.
@@ -96,14 +119,9 @@ fn across(object: &mut Lowered, tiers: &FxHashSet<Box<str>>, pools: &[IpPool]) {
         // `libcalico-go/lib/clientv3/globalnetworkpolicy.go:47-53`, v3.32.1, and its siblings
         Resource::Policy(policy) if policy.api == Api::V3 && !tiers.contains(&policy.tier) => {
             let kind = identity::policy_kind(policy.kind);
-            let message = format!(
-                "calicoctl rejects this {kind}: there is no Tier `{}`",
-                policy.tier
-            );
-            Diagnostic::error("missing-tier", policy.meta.at, message).help(format!(
-                "add a Tier `{}`, or correct `spec.tier`",
-                policy.tier
-            ))
+            let message = format!("calicoctl rejects this {kind}: there is no Tier `{}`", policy.tier);
+            Diagnostic::error("missing-tier", policy.meta.at, message)
+                .help(format!("add a Tier `{}`, or correct `spec.tier`", policy.tier))
         }
         // `libcalico-go/lib/clientv3/ippool.go:393-417`, v3.32.1
         Resource::IpPool(pool) if pool.api == Api::V3 => {
@@ -137,12 +155,7 @@ fn across(object: &mut Lowered, tiers: &FxHashSet<Box<str>>, pools: &[IpPool]) {
 fn add_built_in_tiers(tiers: &mut Vec<Tier>) {
     for (name, order, default_pass) in BUILT_IN_TIERS {
         if !tiers.iter().any(|tier| &*tier.meta.name == name) {
-            tiers.push(Tier {
-                meta: Meta::built_in(name),
-                api: Api::V3,
-                order: Some(order),
-                default_pass,
-            });
+            tiers.push(Tier { meta: Meta::built_in(name), api: Api::V3, order: Some(order), default_pass });
         }
     }
 }
@@ -156,39 +169,35 @@ struct Collector {
 impl Collector {
     fn take(&mut self, object: Lowered) {
         let counts = &mut self.collected.counts;
-        let turned_away = matches!(
-            object.outcome,
-            Outcome::RefusedBySchema | Outcome::RejectedByCalicoctl
-        );
+        let turned_away = matches!(object.outcome, Outcome::RefusedBySchema | Outcome::RejectedByCalicoctl);
         let softened = turned_away && self.invalid == InvalidMode::Skip;
-        self.collected
-            .diagnostics
-            .extend(object.diagnostics.into_iter().map(|mut diagnostic| {
-                if softened && diagnostic.severity == Severity::Error {
-                    diagnostic.severity = Severity::Warning;
-                }
-                diagnostic
-            }));
-        match object.outcome {
+        self.collected.diagnostics.extend(object.diagnostics.into_iter().map(|mut diagnostic| {
+            if softened && diagnostic.severity == Severity::Error {
+                diagnostic.severity = Severity::Warning;
+            }
+            diagnostic
+        }));
+        let (count, fate) = match object.outcome {
             Outcome::Stored(resource) => {
                 counts.stored += 1;
                 return self.store(*resource);
             }
             Outcome::PassedOver => {
                 if let Some(subject) = object.subject {
-                    *counts
-                        .passed_over
-                        .entry(subject.kind_and_group())
-                        .or_default() += 1;
+                    *counts.passed_over.entry(subject.kind_and_group()).or_default() += 1;
                 }
                 return;
             }
-            Outcome::RefusedBySchema => counts.refused += 1,
-            Outcome::RejectedByCalicoctl => counts.rejected += 1,
-            Outcome::NeverInSync => counts.never_in_sync += 1,
-            Outcome::Malformed => counts.malformed += 1,
-        }
+            Outcome::RefusedBySchema => (&mut counts.refused, Fate::Refused),
+            Outcome::RejectedByCalicoctl => (&mut counts.rejected, Fate::Rejected),
+            Outcome::NeverInSync => (&mut counts.never_in_sync, Fate::NeverInSync),
+            Outcome::Malformed => (&mut counts.malformed, Fate::Malformed),
+        };
+        *count += 1;
         self.collected.fatal |= !softened;
+        if let Some(subject) = object.subject {
+            self.collected.turned_away.push(TurnedAway { subject: *subject, fate });
+        }
     }
 
     fn store(&mut self, resource: Resource) {
@@ -223,9 +232,9 @@ impl Collector {
         if let Some(Replaced { old, new, what }) = replaced {
             self.collected.counts.replaced += 1;
             let message = format!("this text of {what} replaces an earlier one");
-            self.collected.diagnostics.push(
-                Diagnostic::note("replaced-object", new, message).related(old, "the earlier text"),
-            );
+            self.collected
+                .diagnostics
+                .push(Diagnostic::note("replaced-object", new, message).related(old, "the earlier text"));
         }
     }
 }
