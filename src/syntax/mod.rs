@@ -1,1 +1,4 @@
-//! syntax
+//! The small languages: text → small syntax trees.
+
+pub mod cidr;
+pub mod ip_addr;
