@@ -55,7 +55,8 @@ pub fn run(args: &CompileArgs) -> io::Result<u8> {
             Some(folder) => Output::Folder(folder.clone()),
             None => Output::Stdout,
         };
-        let found = compile_node(args, &loaded, &cluster, node, interfaces.as_deref(), &output, &diagnostics)?;
+        let found =
+            compile_node(args, &loaded, &cluster, node, interfaces.as_deref(), &output, &diagnostics)?;
         diagnostics.extend(found);
     }
     finish(&loaded, diagnostics, args.format)
@@ -89,7 +90,8 @@ fn compile_node(
     match args.format {
         Format::Text => write_text(args, loaded, &program, output)?,
         Format::Json => {
-            let all: Vec<_> = loaded.diagnostics.iter().chain(diagnostics).chain(&resolved.diagnostics).collect();
+            let all: Vec<_> =
+                loaded.diagnostics.iter().chain(diagnostics).chain(&resolved.diagnostics).collect();
             let document = emit::json::Document {
                 node,
                 calico_version: CALICO_VERSION,
