@@ -1,8 +1,7 @@
 //! Diagnostics → standard error.
 
 use crate::diagnostic::render::{self, SourceLines};
-use crate::diagnostic::summary::Summary;
-use crate::diagnostic::{Diagnostic, order::order};
+use crate::diagnostic::{Diagnostic, Summary, order};
 use std::io::{self, IsTerminal, Write};
 
 /// Tells everything on standard error, in reading order, under the lines that it speaks of, and
@@ -14,7 +13,7 @@ pub fn print(diagnostics: &[Diagnostic], sources: &dyn SourceLines) -> io::Resul
     let mut all = diagnostics.to_vec();
     order(&mut all);
     let styled = io::stderr().is_terminal();
-    let mut text = render::full::full(&all, sources, styled);
+    let mut text = render::full(&all, sources, styled);
     text.push_str(&format!("{}\n", Summary::of(&all)));
     let mut stderr = anstream::stderr().lock();
     stderr.write_all(text.as_bytes())?;
