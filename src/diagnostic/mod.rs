@@ -114,7 +114,14 @@ impl Diagnostic {
         at: Option<Location>,
         message: impl Into<String>,
     ) -> Self {
-        Diagnostic { id, severity, message: message.into(), at, help: None, related: Vec::new() }
+        Diagnostic {
+            id,
+            severity,
+            message: message.into(),
+            at,
+            help: None,
+            related: Vec::new(),
+        }
     }
 
     /// Adds what to do about it.
@@ -127,7 +134,10 @@ impl Diagnostic {
     /// Adds a further place.
     #[must_use]
     pub fn related(mut self, at: Location, message: impl Into<String>) -> Self {
-        self.related.push(Related { at, message: message.into() });
+        self.related.push(Related {
+            at,
+            message: message.into(),
+        });
         self
     }
 }
