@@ -4,15 +4,12 @@
 //! of, and optionally a help line and further places. Messages are one line, lower case, without a
 //! full stop, with the user's own words in backticks.
 //!
-//! Stages collect diagnostics in whatever order they find them; [`order`] sorts them and drops
+//! Stages collect diagnostics in whatever order they find them; [`order::order`] sorts them and drops
 //! repetitions before [`render`] turns them into text or JSON.
 
-mod order;
+pub mod order;
 pub mod render;
-mod summary;
-
-pub use order::order;
-pub use summary::Summary;
+pub mod summary;
 
 /// Index of an input file in [`crate::source::Files`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

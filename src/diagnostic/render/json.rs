@@ -3,7 +3,8 @@
 //! Texts are exact here, not escaped for a terminal: a program wants the user's words as they are.
 
 use super::SourceLines;
-use crate::diagnostic::{Diagnostic, Location, Summary};
+use crate::diagnostic::summary::Summary;
+use crate::diagnostic::{Diagnostic, Location};
 use serde::Serialize;
 
 /// Name and version of the form.
@@ -54,7 +55,10 @@ struct RelatedEntry<'a> {
 }
 
 /// The diagnostics as entries, in the same order.
-pub fn entries<'a>(diagnostics: &'a [Diagnostic], sources: &'a dyn SourceLines) -> Vec<Entry<'a>> {
+pub fn entries<'a>(
+    diagnostics: impl IntoIterator<Item = &'a Diagnostic>,
+    sources: &'a dyn SourceLines,
+) -> Vec<Entry<'a>> {
     let entry = |d: &'a Diagnostic| Entry {
         id: d.id,
         severity: d.severity.name(),
@@ -67,7 +71,7 @@ pub fn entries<'a>(diagnostics: &'a [Diagnostic], sources: &'a dyn SourceLines) 
             .map(|r| RelatedEntry { at: Place::new(r.at, sources), message: &r.message })
             .collect(),
     };
-    diagnostics.iter().map(entry).collect()
+    diagnostics.into_iter().map(entry).collect()
 }
 
 /// A document of its own: schema, counts, diagnostics.

@@ -1,7 +1,10 @@
 //! The same diagnostics through every form, and input that tries to break out of it.
 
-use super::{SourceLines, full, json, printable, short};
-use crate::diagnostic::{Diagnostic, FileId, Location, Severity, order};
+use super::full::full;
+use super::short::short;
+use super::{SourceLines, json, printable};
+use crate::diagnostic::order::order;
+use crate::diagnostic::{Diagnostic, FileId, Location, Severity};
 use proptest::prelude::*;
 
 struct Lines(Vec<(&'static str, String)>);
@@ -166,6 +169,35 @@ fn long_lines_are_cut_around_the_place_and_keep_their_column() {
     1 | …:"Pod"},{"kind":"Pod"},{"kind":"Pod"},{"kid":"Pod"}]}
       |                                         ^^^^^
     "#);
+}
+
+/// A line that is handed out in stretches only.
+struct Endless;
+
+impl SourceLines for Endless {
+    fn name(&self, _: FileId) -> &str {
+        "dump.json"
+    }
+    fn line(&self, _: FileId, _: u32) -> Option<String> {
+        None
+    }
+    fn stretch(&self, at: Location, radius: u32) -> Option<(String, u32)> {
+        let first = at.column.saturating_sub(radius).max(1);
+        let text = (first..at.column + radius).map(|column| if column == at.column { 'X' } else { '-' });
+        Some((text.collect(), first))
+    }
+}
+
+#[test]
+fn a_line_that_is_too_long_is_asked_for_in_part() {
+    for column in [1, 7, 5_000_000] {
+        let text = full(&[Diagnostic::error("e", at(0, 1, column), "m")], &Endless, false);
+        assert!(text.contains(&format!("dump.json:1:{column}")), "{text}");
+        let lines: Vec<_> = text.lines().collect();
+        let drawn = lines.iter().position(|line| line.starts_with("1 |")).expect("the line is drawn");
+        let place = |line: &str, c| line.chars().position(|x| x == c);
+        assert_eq!(place(lines[drawn], 'X'), place(lines[drawn + 1], '^'), "{text}");
+    }
 }
 
 #[test]
