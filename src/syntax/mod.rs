@@ -2,3 +2,4 @@
 
 pub mod cidr;
 pub mod ip_addr;
+pub mod selector;
