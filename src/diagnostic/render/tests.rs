@@ -221,6 +221,8 @@ fn printable_leaves_ordinary_text_alone() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn any_place_in_any_text_can_be_shown(text in "(\\PC|[\t\r\u{1b}\u{9b}é端\n]){0,60}", line in 0u32..8, column in 0u32..70) {
         let sources = Lines(vec![("a.yaml", text)]);
