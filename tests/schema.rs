@@ -113,7 +113,7 @@ fn messages_are_valid() {
         let path = relative(&path);
         let result = run(&["compile", &path, "--node", "worker-1", "--format", "json"]);
         if result.status == Some(2) {
-            assert_valid(&schema, &result.stderr, &path);
+            assert_valid(&schema, &result.stdout, &path);
             refused += 1;
         }
     }

@@ -4,12 +4,15 @@
 //! of, and optionally a help line and further places. Messages are one line, lower case, without a
 //! full stop, with the user's own words in backticks.
 //!
-//! Stages collect diagnostics in whatever order they find them; [`order::order`] sorts them and drops
+//! Stages collect diagnostics in whatever order they find them; [`order()`] sorts them and drops
 //! repetitions before [`render`] turns them into text or JSON.
 
-pub mod order;
+mod order;
 pub mod render;
-pub mod summary;
+mod summary;
+
+pub use order::order;
+pub use summary::Summary;
 
 /// Index of an input file in [`crate::source::Files`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

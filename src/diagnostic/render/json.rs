@@ -3,8 +3,7 @@
 //! Texts are exact here, not escaped for a terminal: a program wants the user's words as they are.
 
 use super::SourceLines;
-use crate::diagnostic::summary::Summary;
-use crate::diagnostic::{Diagnostic, Location};
+use crate::diagnostic::{Diagnostic, Location, Summary};
 use serde::Serialize;
 
 /// Name and version of the form.

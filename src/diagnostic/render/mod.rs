@@ -1,15 +1,18 @@
-//! Diagnostics → text for people ([`full`], [`short`]) and for programs ([`json`]).
+//! Diagnostics → text for people ([`full()`], [`short()`]) and for programs ([`json`]).
 //!
-//! Every form takes what it is given in that order; sort with [`super::order::order`] first. Texts for
+//! Every form takes what it is given in that order; sort with [`super::order()`] first. Texts for
 //! people may end up on a terminal, and both messages and source lines carry words of the input,
 //! so whatever a terminal might act on is escaped (see [`printable`]).
 
 mod excerpt;
-pub mod full;
+mod full;
 pub mod json;
-pub mod short;
+mod short;
 #[cfg(test)]
 mod tests;
+
+pub use full::full;
+pub use short::short;
 
 use super::{FileId, Location, Severity};
 use std::borrow::Cow;

@@ -1,10 +1,7 @@
 //! The same diagnostics through every form, and input that tries to break out of it.
 
-use super::full::full;
-use super::short::short;
-use super::{SourceLines, json, printable};
-use crate::diagnostic::order::order;
-use crate::diagnostic::{Diagnostic, FileId, Location, Severity};
+use super::{SourceLines, full, json, printable, short};
+use crate::diagnostic::{Diagnostic, FileId, Location, Severity, order};
 use proptest::prelude::*;
 
 struct Lines(Vec<(&'static str, String)>);
