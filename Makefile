@@ -47,8 +47,8 @@ check: ## what CI runs: formatting, lints, tests, documentation
 bench: ## measure reading and compiling, beside the reference figures
 	$(CARGO) bench --locked
 
-fuzz: ## feed every parser mutated input, FUZZ_SECONDS each
-	NETPOLC_FUZZ_SECONDS=$(FUZZ_SECONDS) $(CARGO) test --locked --release --test fuzz -- --nocapture
+fuzz: ## feed damaged input to every parser and to the whole program, FUZZ_SECONDS for each test
+	NETPOLC_FUZZ_SECONDS=$(FUZZ_SECONDS) $(CARGO) test --locked --release --lib --test fuzz -- --nocapture
 
 clean: ## remove what was built
 	$(CARGO) clean

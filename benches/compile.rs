@@ -17,7 +17,8 @@ const RUNS: usize = 5;
 
 /// A size and Felix's figures for it: CPU seconds until its calculation graph is done, and peak
 /// MiB (`SCALE.md`: medians of 3 on 2 cores of an AMD EPYC).
-const SIZES: [(&str, f64, u64); 4] = [("S", 0.26, 105), ("M", 1.66, 174), ("L", 19.3, 814), ("XL", 64.3, 1956)];
+const SIZES: [(&str, f64, u64); 4] =
+    [("S", 0.26, 105), ("M", 1.66, 174), ("L", 19.3, 814), ("XL", 64.3, 1956)];
 
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -45,7 +46,11 @@ fn main() {
         }
         let input = folder.join(format!("{size}.json"));
         if !input.exists() {
-            let status = Command::new(&generator).args(["--size", size, "-o"]).arg(&input).stderr(Stdio::null()).status();
+            let status = Command::new(&generator)
+                .args(["--size", size, "-o"])
+                .arg(&input)
+                .stderr(Stdio::null())
+                .status();
             assert!(status.expect("gen-scale runs").success(), "gen-scale failed for {size}");
         }
         let out = folder.join(size);

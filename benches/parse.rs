@@ -111,7 +111,8 @@ fn generated() -> Vec<(String, String)> {
 }
 
 fn pod(n: usize) -> serde_json::Value {
-    let (namespace, ip) = (format!("team-{:03}", n % 200), format!("10.{}.{}.{}", n >> 14, n >> 7 & 127, n & 127));
+    let (namespace, ip) =
+        (format!("team-{:03}", n % 200), format!("10.{}.{}.{}", n >> 14, n >> 7 & 127, n & 127));
     let name = format!("web-{:x}-{:05x}", n / 3 * 7919, n * 104_729 % 1_048_576);
     serde_json::json!({
         "apiVersion": "v1",

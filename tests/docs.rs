@@ -54,7 +54,8 @@ fn matches(pattern: &[String], lines: &[&str]) -> bool {
 }
 
 fn documents() -> Vec<PathBuf> {
-    let mut documents = vec![root().join("README.md"), root().join("CONTRIBUTING.md")];
+    let mut documents: Vec<_> =
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].map(|name| root().join(name)).into();
     documents
         .extend(common::files("docs").into_iter().filter(|path| path.extension().is_some_and(|e| e == "md")));
     documents

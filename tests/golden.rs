@@ -36,7 +36,7 @@ fn cases(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Compiles a recorded cluster; gives what differs.
-fn differences(case: &PathBuf) -> Vec<String> {
+fn differences(case: &Path) -> Vec<String> {
     let golden = case.join("golden");
     let mut differences = Vec::new();
     for (name, arguments) in FILES {
@@ -79,7 +79,7 @@ fn first_difference(wanted: &str, got: &str) -> Option<String> {
 }
 
 fn assert_all_same(cases: &[PathBuf]) {
-    let all: Vec<_> = in_parallel(cases, differences).into_iter().flatten().collect();
+    let all: Vec<_> = in_parallel(cases, |case| differences(case)).into_iter().flatten().collect();
     assert!(all.is_empty(), "{} files differ:\n{}", all.len(), all.join("\n"));
 }
 
@@ -103,6 +103,9 @@ fn the_whole_collection_is_reproduced_where_it_is_present() {
     assert_all_same(&first);
 
     let all = cases(&collection);
-    let same = in_parallel(&all, differences).iter().filter(|differences| differences.is_empty()).count();
+    let same = in_parallel(&all, |case| differences(case))
+        .iter()
+        .filter(|differences| differences.is_empty())
+        .count();
     eprintln!("{same} of {} recorded clusters are reproduced", all.len());
 }

@@ -66,7 +66,7 @@ fn an_empty_node_has_the_rules_that_are_always_there() {
         let result = run(&["compile", EMPTY, "--node", NODE, "--emit", part]);
         assert_eq!(result.status, Some(0), "{}", result.stderr);
         if part == "iptables" {
-            write!(text, "{}\n", result.stderr).unwrap();
+            writeln!(text, "{}", result.stderr).unwrap();
         }
         write!(text, "# {part}\n{}", result.stdout).unwrap();
     }

@@ -4,7 +4,7 @@
 //! of, and optionally a help line and further places. Messages are one line, lower case, without a
 //! full stop, with the user's own words in backticks.
 //!
-//! Stages collect diagnostics in whatever order they find them; [`order`] sorts them and drops
+//! Stages collect diagnostics in whatever order they find them; [`order()`] sorts them and drops
 //! repetitions before [`render`] turns them into text or JSON.
 
 mod order;
@@ -114,14 +114,7 @@ impl Diagnostic {
         at: Option<Location>,
         message: impl Into<String>,
     ) -> Self {
-        Diagnostic {
-            id,
-            severity,
-            message: message.into(),
-            at,
-            help: None,
-            related: Vec::new(),
-        }
+        Diagnostic { id, severity, message: message.into(), at, help: None, related: Vec::new() }
     }
 
     /// Adds what to do about it.
@@ -134,10 +127,7 @@ impl Diagnostic {
     /// Adds a further place.
     #[must_use]
     pub fn related(mut self, at: Location, message: impl Into<String>) -> Self {
-        self.related.push(Related {
-            at,
-            message: message.into(),
-        });
+        self.related.push(Related { at, message: message.into() });
         self
     }
 }

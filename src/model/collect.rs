@@ -82,9 +82,7 @@ fn tier_names(lowered: &[Lowered]) -> FxHashSet<Box<str>> {
         },
         _ => None,
     });
-    stored
-        .chain(BUILT_IN_TIERS.iter().map(|(name, ..)| (*name).into()))
-        .collect()
+    stored.chain(BUILT_IN_TIERS.iter().map(|(name, ..)| (*name).into())).collect()
 }
 
 /// calicoctl's questions about other objects.
@@ -96,14 +94,9 @@ fn across(object: &mut Lowered, tiers: &FxHashSet<Box<str>>, pools: &[IpPool]) {
         // `libcalico-go/lib/clientv3/globalnetworkpolicy.go:47-53`, v3.32.1, and its siblings
         Resource::Policy(policy) if policy.api == Api::V3 && !tiers.contains(&policy.tier) => {
             let kind = identity::policy_kind(policy.kind);
-            let message = format!(
-                "calicoctl rejects this {kind}: there is no Tier `{}`",
-                policy.tier
-            );
-            Diagnostic::error("missing-tier", policy.meta.at, message).help(format!(
-                "add a Tier `{}`, or correct `spec.tier`",
-                policy.tier
-            ))
+            let message = format!("calicoctl rejects this {kind}: there is no Tier `{}`", policy.tier);
+            Diagnostic::error("missing-tier", policy.meta.at, message)
+                .help(format!("add a Tier `{}`, or correct `spec.tier`", policy.tier))
         }
         // `libcalico-go/lib/clientv3/ippool.go:393-417`, v3.32.1
         Resource::IpPool(pool) if pool.api == Api::V3 => {
@@ -137,12 +130,7 @@ fn across(object: &mut Lowered, tiers: &FxHashSet<Box<str>>, pools: &[IpPool]) {
 fn add_built_in_tiers(tiers: &mut Vec<Tier>) {
     for (name, order, default_pass) in BUILT_IN_TIERS {
         if !tiers.iter().any(|tier| &*tier.meta.name == name) {
-            tiers.push(Tier {
-                meta: Meta::built_in(name),
-                api: Api::V3,
-                order: Some(order),
-                default_pass,
-            });
+            tiers.push(Tier { meta: Meta::built_in(name), api: Api::V3, order: Some(order), default_pass });
         }
     }
 }
@@ -156,19 +144,14 @@ struct Collector {
 impl Collector {
     fn take(&mut self, object: Lowered) {
         let counts = &mut self.collected.counts;
-        let turned_away = matches!(
-            object.outcome,
-            Outcome::RefusedBySchema | Outcome::RejectedByCalicoctl
-        );
+        let turned_away = matches!(object.outcome, Outcome::RefusedBySchema | Outcome::RejectedByCalicoctl);
         let softened = turned_away && self.invalid == InvalidMode::Skip;
-        self.collected
-            .diagnostics
-            .extend(object.diagnostics.into_iter().map(|mut diagnostic| {
-                if softened && diagnostic.severity == Severity::Error {
-                    diagnostic.severity = Severity::Warning;
-                }
-                diagnostic
-            }));
+        self.collected.diagnostics.extend(object.diagnostics.into_iter().map(|mut diagnostic| {
+            if softened && diagnostic.severity == Severity::Error {
+                diagnostic.severity = Severity::Warning;
+            }
+            diagnostic
+        }));
         match object.outcome {
             Outcome::Stored(resource) => {
                 counts.stored += 1;
@@ -176,10 +159,7 @@ impl Collector {
             }
             Outcome::PassedOver => {
                 if let Some(subject) = object.subject {
-                    *counts
-                        .passed_over
-                        .entry(subject.kind_and_group())
-                        .or_default() += 1;
+                    *counts.passed_over.entry(subject.kind_and_group()).or_default() += 1;
                 }
                 return;
             }
@@ -223,9 +203,9 @@ impl Collector {
         if let Some(Replaced { old, new, what }) = replaced {
             self.collected.counts.replaced += 1;
             let message = format!("this text of {what} replaces an earlier one");
-            self.collected.diagnostics.push(
-                Diagnostic::note("replaced-object", new, message).related(old, "the earlier text"),
-            );
+            self.collected
+                .diagnostics
+                .push(Diagnostic::note("replaced-object", new, message).related(old, "the earlier text"));
         }
     }
 }

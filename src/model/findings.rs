@@ -44,13 +44,7 @@ pub struct Findings<'t> {
 impl<'t> Findings<'t> {
     /// Nothing found yet about an object of `kind`.
     pub fn new(door: Door, kind: &'t str) -> Self {
-        Findings {
-            door,
-            kind,
-            fate: Fate::Stored,
-            diagnostics: Vec::new(),
-            more: 0,
-        }
+        Findings { door, kind, fate: Fate::Stored, diagnostics: Vec::new(), more: 0 }
     }
 
     /// The object's door.
@@ -79,10 +73,7 @@ impl<'t> Findings<'t> {
             "this {} is stored, but Felix cannot decode it, and not one Felix of the cluster ever gets in sync: {reason}",
             self.kind
         );
-        self.push(
-            Fate::NeverInSync,
-            Diagnostic::error("never-in-sync", at, message),
-        )
+        self.push(Fate::NeverInSync, Diagnostic::error("never-in-sync", at, message))
     }
 
     /// A value that Go cannot decode: fatal at calicoctl's door, and worse behind the others.
@@ -100,18 +91,12 @@ impl<'t> Findings<'t> {
             "an API server that enforces every rule of Calico's schemas refuses this {}: {reason}",
             self.kind
         );
-        self.push(
-            Fate::Stored,
-            Diagnostic::warning("schema-rule", at, message),
-        )
+        self.push(Fate::Stored, Diagnostic::warning("schema-rule", at, message))
     }
 
     /// The object is none: something it cannot do without is missing or of a wrong type.
     pub fn malformed(&mut self, at: Location, message: impl Into<String>) -> Note<'_> {
-        self.push(
-            Fate::Malformed,
-            Diagnostic::error("malformed-object", at, message),
-        )
+        self.push(Fate::Malformed, Diagnostic::error("malformed-object", at, message))
     }
 
     /// Something worth a warning.
@@ -135,11 +120,7 @@ impl<'t> Findings<'t> {
             let last = self.diagnostics.iter().rev().find_map(|d| d.at);
             self.diagnostics.push(Diagnostic::new(
                 "more-findings",
-                if self.is_fatal() {
-                    Severity::Error
-                } else {
-                    Severity::Warning
-                },
+                if self.is_fatal() { Severity::Error } else { Severity::Warning },
                 last,
                 format!("and {} more findings about this {}", self.more, self.kind),
             ));
@@ -152,11 +133,7 @@ impl<'t> Findings<'t> {
             (Fate::TurnedAway, ..) => Outcome::RefusedBySchema,
             (Fate::Malformed, ..) => Outcome::Malformed,
         };
-        Lowered {
-            outcome,
-            diagnostics: self.diagnostics,
-            subject: None,
-        }
+        Lowered { outcome, diagnostics: self.diagnostics, subject: None }
     }
 }
 
@@ -177,10 +154,7 @@ impl Note<'_> {
     pub fn related(self, at: Location, message: impl Into<String>) -> Self {
         let Note(mut diagnostic) = self;
         if let Some(diagnostic) = diagnostic.as_deref_mut() {
-            diagnostic.related.push(crate::diagnostic::Related {
-                at,
-                message: message.into(),
-            });
+            diagnostic.related.push(crate::diagnostic::Related { at, message: message.into() });
         }
         Note(diagnostic)
     }

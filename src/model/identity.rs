@@ -148,10 +148,7 @@ impl Index {
         let same = |&position: &u32| list[position as usize].key() == item.key();
         let first = self.by_hash.get(&(hash, kind)).copied();
         let found = first.filter(same).or_else(|| {
-            let collided = self
-                .collided
-                .iter()
-                .filter(|(h, k, _)| (*h, *k) == (hash, kind));
+            let collided = self.collided.iter().filter(|(h, k, _)| (*h, *k) == (hash, kind));
             collided.map(|(.., position)| *position).find(same)
         });
         if let Some(position) = found {
@@ -180,10 +177,6 @@ impl Replaced {
             "" => format!("{class} `{name}`"),
             namespace => format!("{class} `{namespace}/{name}`"),
         };
-        Replaced {
-            old: old.at(),
-            new: new.at(),
-            what,
-        }
+        Replaced { old: old.at(), new: new.at(), what }
     }
 }

@@ -22,9 +22,7 @@ impl Labels {
                 packed.push('\0');
             }
         }
-        Labels {
-            packed: packed.into_boxed_str(),
-        }
+        Labels { packed: packed.into_boxed_str() }
     }
 
     /// The pairs in input order.

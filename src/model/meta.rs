@@ -27,11 +27,7 @@ impl Meta {
             namespace: Box::default(),
             labels: Labels::default(),
             annotations: Labels::default(),
-            at: Location {
-                file: Self::NOWHERE,
-                line: 0,
-                column: 0,
-            },
+            at: Location { file: Self::NOWHERE, line: 0, column: 0 },
         }
     }
 

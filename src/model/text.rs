@@ -69,10 +69,7 @@ pub fn go_duration(text: &str) -> bool {
         return false;
     }
     while !rest.is_empty() {
-        let number = rest.len()
-            - rest
-                .trim_start_matches(|c: char| c.is_ascii_digit() || c == '.')
-                .len();
+        let number = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').len();
         let (value, tail) = rest.split_at(number);
         if value.matches('.').count() > 1 || !value.bytes().any(|b| b.is_ascii_digit()) {
             return false;
@@ -115,15 +112,7 @@ mod tests {
 
     #[test]
     fn durations_as_go_reads_them() {
-        for text in [
-            "90s",
-            "1m30s",
-            "0",
-            "1.5h",
-            "-2ms",
-            ".5s",
-            "1h1m1s1ms1us1ns",
-        ] {
+        for text in ["90s", "1m30s", "0", "1.5h", "-2ms", ".5s", "1h1m1s1ms1us1ns"] {
             assert!(go_duration(text), "{text}");
         }
         for text in ["", "90", "s", "1 s", "1.2.3s", "1d", "."] {

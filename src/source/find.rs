@@ -59,9 +59,9 @@ pub(super) fn find<'i>(inputs: &'i [Input], diagnostics: &mut Vec<Diagnostic>) -
             Input::Text { name, bytes } => {
                 found.push(Found { name: name.clone(), from: From::Bytes(bytes) });
             }
-            Input::Stdin if stdin => diagnostics.push(problem("`-` is named twice").help(
-                "standard input can be read once",
-            )),
+            Input::Stdin if stdin => {
+                diagnostics.push(problem("`-` is named twice").help("standard input can be read once"))
+            }
             Input::Stdin => {
                 stdin = true;
                 found.push(Found { name: "<stdin>".into(), from: From::Stdin });
@@ -78,10 +78,9 @@ pub(super) fn find<'i>(inputs: &'i [Input], diagnostics: &mut Vec<Diagnostic>) -
                         ));
                     }
                 }
-                Ok(_) => found.push(Found {
-                    name: path.display().to_string(),
-                    from: From::Path(path.clone()),
-                }),
+                Ok(_) => {
+                    found.push(Found { name: path.display().to_string(), from: From::Path(path.clone()) })
+                }
             },
         }
     }

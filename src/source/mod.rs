@@ -114,12 +114,8 @@ where
         // without threads of its own the system still gives the answer, later
         n => rayon::ThreadPoolBuilder::new().num_threads(n).build().ok(),
     };
-    let loaded = Loaded {
-        files: Files::default(),
-        values: Vec::new(),
-        diagnostics: Vec::new(),
-        documents: 0,
-    };
+    let loaded =
+        Loaded { files: Files::default(), values: Vec::new(), diagnostics: Vec::new(), documents: 0 };
     let run = Run { lower: &lower, serial: options.threads == 1, loaded };
     match pool {
         Some(pool) => pool.install(|| run.all(inputs)),
@@ -205,13 +201,7 @@ impl<T: Send, F: Fn(&Object<'_>) -> T + Sync> Run<'_, T, F> {
 
     /// Takes what the parts of a large document gave, if they were what they seemed; if not, the
     /// document is read once more without cuts, and failing that as a whole.
-    fn large(
-        &mut self,
-        large: &Large,
-        whole: &Part<'_>,
-        parts: &[Part<'_>],
-        mut outputs: Vec<Output<T>>,
-    ) {
+    fn large(&mut self, large: &Large, whole: &Part<'_>, parts: &[Part<'_>], mut outputs: Vec<Output<T>>) {
         let mut head = large.verify(whole, parts, &outputs);
         let uncut = [large.uncut(whole)];
         let mut parts = parts;

@@ -106,8 +106,7 @@ impl<'t> Group<'t> {
     fn take(&mut self) -> Option<Part<'t>> {
         let (start, len) = (self.ranges.first()?.start, self.len());
         self.move_to(start);
-        let ranges =
-            self.ranges.drain(..).map(|range| range.start - start..range.end - start).collect();
+        let ranges = self.ranges.drain(..).map(|range| range.start - start..range.end - start).collect();
         let text = &self.text.text[start..start + len];
         let work = Work::Documents { ranges, json: self.text.json };
         Some(Part { text, at: self.place, work })

@@ -31,9 +31,7 @@ pub fn resolve(text: &str) -> Value<'_> {
             }
             Some(Number::Float(float)) => Value::Float(float),
         },
-        Some(b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~') => {
-            word(text)
-        }
+        Some(b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~') => word(text),
         Some(_) => Value::Str(text),
     }
 }
@@ -65,8 +63,7 @@ fn number(text: &str) -> Option<Number> {
     if text.starts_with('.') {
         return float(text).map(Number::Float);
     }
-    let plain: Cow<'_, str> =
-        if text.contains('_') { text.replace('_', "").into() } else { text.into() };
+    let plain: Cow<'_, str> = if text.contains('_') { text.replace('_', "").into() } else { text.into() };
     integer(&plain).or_else(|| float(&plain).map(Number::Float))
 }
 
@@ -203,25 +200,78 @@ mod tests {
     fn plain_scalars_resolve_as_go_yaml_v2_does() {
         use Value::{Bool, Float, Int, Null, Str};
         let table = [
-            ("", Null), ("~", Null), ("null", Null), ("Null", Null), ("NULL", Null), ("nULL", Str("nULL")),
-            ("y", Bool(true)), ("Y", Bool(true)), ("yes", Bool(true)), ("On", Bool(true)), ("TRUE", Bool(true)),
-            ("n", Bool(false)), ("No", Bool(false)), ("OFF", Bool(false)), ("False", Bool(false)),
-            ("tRUE", Str("tRUE")), ("yEs", Str("yEs")), ("yesterday", Str("yesterday")),
-            ("0", Int(0)), ("-0", Int(0)), ("80", Int(80)), ("+80", Int(80)), ("010", Int(8)), ("00", Int(0)),
-            ("0o17", Int(15)), ("0x1F", Int(31)), ("-0x1f", Int(-31)), ("0b101", Int(5)), ("0x", Str("0x")),
-            ("1_000", Int(1000)), ("0x_0A_74_AE", Int(685_230)), ("_1", Str("_1")), ("++1", Str("++1")),
-            ("0x-1", Str("0x-1")), ("08", Int(8)), ("09.5", Float(9.5)), ("-", Str("-")), ("+", Str("+")),
-            ("9223372036854775807", Int(i64::MAX)), ("-9223372036854775808", Int(i64::MIN)),
-            ("18446744073709551615", Float(u64::MAX as f64)), ("1e400", Str("1e400")),
-            ("80.0", Int(80)), ("8e1", Int(80)), ("1.", Int(1)), (".5", Float(0.5)), ("-.5", Float(-0.5)),
-            ("6.8523e+5", Int(685_230)), ("685.230_15e+03", Float(685_230.15)), ("1e-3", Float(0.001)),
-            (".", Str(".")), ("..5", Str("..5")), ("1e", Str("1e")), ("1.2.3.4", Str("1.2.3.4")),
-            (".5_0", Str(".5_0")), ("915e32883", Str("915e32883")), ("5d4f8c7b9", Str("5d4f8c7b9")),
-            (".inf", Float(f64::INFINITY)), ("-.Inf", Float(f64::NEG_INFINITY)), ("inf", Str("inf")),
-            ("infinity", Str("infinity")), ("NaN", Str("NaN")), ("+.nan", Str("+.nan")),
-            ("2015-01-01", Str("2015-01-01")), ("2015-02-24T18:19:39Z", Str("2015-02-24T18:19:39Z")),
-            ("1:1", Str("1:1")), ("10.0.0.0/8", Str("10.0.0.0/8")), ("<<", Str("<<")), ("80:90", Str("80:90")),
-            ("0.0.0.0/0", Str("0.0.0.0/0")), ("::/0", Str("::/0")), ("1e1000000000000", Str("1e1000000000000")),
+            ("", Null),
+            ("~", Null),
+            ("null", Null),
+            ("Null", Null),
+            ("NULL", Null),
+            ("nULL", Str("nULL")),
+            ("y", Bool(true)),
+            ("Y", Bool(true)),
+            ("yes", Bool(true)),
+            ("On", Bool(true)),
+            ("TRUE", Bool(true)),
+            ("n", Bool(false)),
+            ("No", Bool(false)),
+            ("OFF", Bool(false)),
+            ("False", Bool(false)),
+            ("tRUE", Str("tRUE")),
+            ("yEs", Str("yEs")),
+            ("yesterday", Str("yesterday")),
+            ("0", Int(0)),
+            ("-0", Int(0)),
+            ("80", Int(80)),
+            ("+80", Int(80)),
+            ("010", Int(8)),
+            ("00", Int(0)),
+            ("0o17", Int(15)),
+            ("0x1F", Int(31)),
+            ("-0x1f", Int(-31)),
+            ("0b101", Int(5)),
+            ("0x", Str("0x")),
+            ("1_000", Int(1000)),
+            ("0x_0A_74_AE", Int(685_230)),
+            ("_1", Str("_1")),
+            ("++1", Str("++1")),
+            ("0x-1", Str("0x-1")),
+            ("08", Int(8)),
+            ("09.5", Float(9.5)),
+            ("-", Str("-")),
+            ("+", Str("+")),
+            ("9223372036854775807", Int(i64::MAX)),
+            ("-9223372036854775808", Int(i64::MIN)),
+            ("18446744073709551615", Float(u64::MAX as f64)),
+            ("1e400", Str("1e400")),
+            ("80.0", Int(80)),
+            ("8e1", Int(80)),
+            ("1.", Int(1)),
+            (".5", Float(0.5)),
+            ("-.5", Float(-0.5)),
+            ("6.8523e+5", Int(685_230)),
+            ("685.230_15e+03", Float(685_230.15)),
+            ("1e-3", Float(0.001)),
+            (".", Str(".")),
+            ("..5", Str("..5")),
+            ("1e", Str("1e")),
+            ("1.2.3.4", Str("1.2.3.4")),
+            (".5_0", Str(".5_0")),
+            ("915e32883", Str("915e32883")),
+            ("5d4f8c7b9", Str("5d4f8c7b9")),
+            (".inf", Float(f64::INFINITY)),
+            ("-.Inf", Float(f64::NEG_INFINITY)),
+            ("inf", Str("inf")),
+            ("infinity", Str("infinity")),
+            ("NaN", Str("NaN")),
+            ("+.nan", Str("+.nan")),
+            ("2015-01-01", Str("2015-01-01")),
+            ("2015-02-24T18:19:39Z", Str("2015-02-24T18:19:39Z")),
+            ("1:1", Str("1:1")),
+            ("10.0.0.0/8", Str("10.0.0.0/8")),
+            ("<<", Str("<<")),
+            ("80:90", Str("80:90")),
+            ("0.0.0.0/0", Str("0.0.0.0/0")),
+            ("::/0", Str("::/0")),
+            ("1e1000000000000", Str("1e1000000000000")),
         ];
         for (text, value) in table {
             assert_eq!(resolve(text), value, "{text:?}");
@@ -232,11 +282,26 @@ mod tests {
     #[test]
     fn string_fields_get_what_sigs_yaml_makes() {
         let table = [
-            ("80", "80"), ("yes", "true"), ("off", "false"), ("010", "8"), ("0x1F", "31"), ("1_0", "10"),
-            ("1e6", "1e+06"), ("100000.0", "100000"), ("1234567.0", "1.234567e+06"), ("0.0001", "0.0001"),
-            ("0.00001", "1e-05"), ("16777217.0", "1.6777216e+07"), ("1e300", "+Inf"), ("2.5e-7", "2.5e-07"),
-            ("18446744073709551615", "18446744073709551615"), (".nan", "NaN"), ("-.inf", "-Inf"),
-            ("1.5", "1.5"), ("abc", "abc"), ("2015-01-01", "2015-01-01"),
+            ("80", "80"),
+            ("yes", "true"),
+            ("off", "false"),
+            ("010", "8"),
+            ("0x1F", "31"),
+            ("1_0", "10"),
+            ("1e6", "1e+06"),
+            ("100000.0", "100000"),
+            ("1234567.0", "1.234567e+06"),
+            ("0.0001", "0.0001"),
+            ("0.00001", "1e-05"),
+            ("16777217.0", "1.6777216e+07"),
+            ("1e300", "+Inf"),
+            ("2.5e-7", "2.5e-07"),
+            ("18446744073709551615", "18446744073709551615"),
+            (".nan", "NaN"),
+            ("-.inf", "-Inf"),
+            ("1.5", "1.5"),
+            ("abc", "abc"),
+            ("2015-01-01", "2015-01-01"),
         ];
         for (text, string) in table {
             assert_eq!(as_go_string(text, Style::Plain).as_deref(), Some(string), "{text:?}");

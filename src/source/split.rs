@@ -74,7 +74,9 @@ impl Iterator for Splitter<'_> {
         };
         let after = line_end(self.text, stop + 3).min(end);
         let mut lines = self.text[after..end].lines();
-        if lines.any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#') && line.trim() != "...") {
+        if lines.any(|line| {
+            !line.trim().is_empty() && !line.trim_start().starts_with('#') && line.trim() != "..."
+        }) {
             let message = "text behind the end mark `...` is lost";
             self.dropped.push(
                 Fault::new(after, "document-marker", message)
@@ -88,8 +90,7 @@ impl Iterator for Splitter<'_> {
 /// Whether a mark stands at `at`, followed by a blank or the end.
 fn is_mark(text: &str, at: usize, mark: &[u8]) -> bool {
     let bytes = &text.as_bytes()[at..];
-    bytes.starts_with(mark)
-        && matches!(bytes.get(mark.len()), None | Some(b'\n' | b' ' | b'\t' | b'\r'))
+    bytes.starts_with(mark) && matches!(bytes.get(mark.len()), None | Some(b'\n' | b' ' | b'\t' | b'\r'))
 }
 
 /// Whether nothing but blanks and a comment follows on the line.

@@ -142,14 +142,7 @@ impl<'t> Tree<'t> {
     /// Adds a scalar whose text is `text[start..start + len]`.
     pub fn scalar(&mut self, style: Style, offset: u32, start: u32, len: u32) {
         let end = self.nodes.len() as u32 + 1;
-        self.nodes.push(Raw {
-            offset,
-            start,
-            len,
-            end,
-            shape: Shape::Scalar(style),
-            unescaped: false,
-        });
+        self.nodes.push(Raw { offset, start, len, end, shape: Shape::Scalar(style), unescaped: false });
     }
 
     /// Adds a scalar whose text is not a slice of the input.
@@ -158,14 +151,7 @@ impl<'t> Tree<'t> {
         let start = self.scratch.len() as u32;
         self.scratch.push_str(value);
         let len = value.len() as u32;
-        self.nodes.push(Raw {
-            offset,
-            start,
-            len,
-            end,
-            shape: Shape::Scalar(style),
-            unescaped: true,
-        });
+        self.nodes.push(Raw { offset, start, len, end, shape: Shape::Scalar(style), unescaped: true });
     }
 
     /// Opens a sequence; its items follow until [`Tree::close`] gets the returned id.
@@ -180,14 +166,7 @@ impl<'t> Tree<'t> {
 
     fn open(&mut self, offset: u32, shape: Shape) -> u32 {
         let id = self.nodes.len() as u32;
-        self.nodes.push(Raw {
-            offset,
-            start: 0,
-            len: 0,
-            end: 0,
-            shape,
-            unescaped: false,
-        });
+        self.nodes.push(Raw { offset, start: 0, len: 0, end: 0, shape, unescaped: false });
         id
     }
 
@@ -271,11 +250,7 @@ impl<'t> Node<'t> {
     pub fn text(self) -> &'t str {
         let raw = self.raw();
         let range = raw.start as usize..(raw.start + raw.len) as usize;
-        if raw.unescaped {
-            &self.tree.scratch[range]
-        } else {
-            &self.tree.text[range]
-        }
+        if raw.unescaped { &self.tree.scratch[range] } else { &self.tree.text[range] }
     }
 
     /// The string, if the value is one.
@@ -344,28 +319,17 @@ impl<'t> Node<'t> {
 
     /// The entries of a mapping in input order, duplicates included; none if it is no mapping.
     pub fn entries(self) -> Entries<'t> {
-        Entries(if self.is_map() {
-            self.children()
-        } else {
-            self.none()
-        })
+        Entries(if self.is_map() { self.children() } else { self.none() })
     }
 
     /// The items of a sequence; none if it is no sequence.
     pub fn items(self) -> Children<'t> {
-        if self.is_seq() {
-            self.children()
-        } else {
-            self.none()
-        }
+        if self.is_seq() { self.children() } else { self.none() }
     }
 
     /// The value of a key, the last one if it is written twice (as go-yaml and encoding/json do).
     pub fn get(self, key: &str) -> Option<Node<'t>> {
-        self.entries()
-            .filter(|(k, _)| k.text() == key)
-            .last()
-            .map(|(_, v)| v)
+        self.entries().filter(|(k, _)| k.text() == key).last().map(|(_, v)| v)
     }
 
     /// `get` through several keys.
@@ -374,19 +338,11 @@ impl<'t> Node<'t> {
     }
 
     fn children(self) -> Children<'t> {
-        Children {
-            tree: self.tree,
-            next: self.id + 1,
-            end: self.raw().end,
-        }
+        Children { tree: self.tree, next: self.id + 1, end: self.raw().end }
     }
 
     fn none(self) -> Children<'t> {
-        Children {
-            tree: self.tree,
-            next: 0,
-            end: 0,
-        }
+        Children { tree: self.tree, next: 0, end: 0 }
     }
 }
 
@@ -405,10 +361,7 @@ impl<'t> Iterator for Children<'t> {
         if self.next >= self.end {
             return None;
         }
-        let node = Node {
-            tree: self.tree,
-            id: self.next,
-        };
+        let node = Node { tree: self.tree, id: self.next };
         self.next = node.raw().end;
         Some(node)
     }

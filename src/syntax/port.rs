@@ -47,21 +47,11 @@ pub fn parse(text: &str) -> Result<PortText<'_>, Error> {
         && is_digits(last)
     {
         let (first, last) = (number(first)?, number(last)?);
-        return if first > last {
-            Err(Error::Reversed)
-        } else {
-            Ok(PortText::Range(first, last))
-        };
+        return if first > last { Err(Error::Reversed) } else { Ok(PortText::Range(first, last)) };
     }
     let named = (1..=128).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
-    if named {
-        Ok(PortText::Name(text))
-    } else {
-        Err(Error::BadName)
-    }
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
+    if named { Ok(PortText::Name(text)) } else { Err(Error::BadName) }
 }
 
 fn is_digits(text: &str) -> bool {

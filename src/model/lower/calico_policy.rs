@@ -16,9 +16,7 @@ pub fn lower(object: &Object<'_>, kind: PolicyKind, findings: &mut Findings<'_>)
         PolicyKind::NetworkPolicy => (&schema::policy::NETWORK_POLICY, false),
         PolicyKind::GlobalNetworkPolicy => (&schema::policy::GLOBAL_NETWORK_POLICY, true),
         PolicyKind::StagedNetworkPolicy => (&schema::policy::STAGED_NETWORK_POLICY, false),
-        PolicyKind::StagedGlobalNetworkPolicy => {
-            (&schema::policy::STAGED_GLOBAL_NETWORK_POLICY, true)
-        }
+        PolicyKind::StagedGlobalNetworkPolicy => (&schema::policy::STAGED_GLOBAL_NETWORK_POLICY, true),
     };
     schema::check(object.root, shape, "", findings);
     if findings.is_fatal() {
@@ -26,17 +24,10 @@ pub fn lower(object: &Object<'_>, kind: PolicyKind, findings: &mut Findings<'_>)
     }
     let door = findings.door();
     let root = Reader::new(object.root, door);
-    let name_rule = if global {
-        NameRule::GlobalNetworkPolicy
-    } else {
-        NameRule::NetworkPolicy
-    };
+    let name_rule = if global { NameRule::GlobalNetworkPolicy } else { NameRule::NetworkPolicy };
     metadata(&root.sub("metadata"), name_rule, findings);
     let spec = root.sub("spec");
-    let staged = matches!(
-        kind,
-        PolicyKind::StagedNetworkPolicy | PolicyKind::StagedGlobalNetworkPolicy
-    );
+    let staged = matches!(kind, PolicyKind::StagedNetworkPolicy | PolicyKind::StagedGlobalNetworkPolicy);
     let mut lowered = Policy {
         kind,
         api: api(door),
@@ -49,20 +40,13 @@ pub fn lower(object: &Object<'_>, kind: PolicyKind, findings: &mut Findings<'_>)
         selector: spec.spanned("selector"),
         namespace_selector: spec.spanned("namespaceSelector"),
         service_account_selector: spec.spanned("serviceAccountSelector"),
-        types: spec
-            .texts("types")
-            .iter()
-            .filter_map(|t| direction(&t.value))
-            .collect(),
+        types: spec.texts("types").iter().filter_map(|t| direction(&t.value)).collect(),
         ingress: rule::rules(&spec, "ingress", findings),
         egress: rule::rules(&spec, "egress", findings),
         do_not_track: spec.flag("doNotTrack"),
         pre_dnat: spec.flag("preDNAT"),
         apply_on_forward: spec.flag("applyOnForward"),
-        assume_needed: spec
-            .texts("performanceHints")
-            .iter()
-            .any(|h| &*h.value == "AssumeNeededOnEveryNode"),
+        assume_needed: spec.texts("performanceHints").iter().any(|h| &*h.value == "AssumeNeededOnEveryNode"),
         unknown_hint: false,
         staged: staged.then(|| staged_action(&spec)),
     };

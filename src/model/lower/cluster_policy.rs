@@ -15,12 +15,7 @@ use crate::syntax::cidr;
 
 /// Lowers a ClusterNetworkPolicy; `None` if it is malformed.
 pub fn lower(object: &Object<'_>, findings: &mut Findings<'_>) -> Option<ClusterNetworkPolicy> {
-    schema::check(
-        object.root,
-        &schema::kubernetes::CLUSTER_NETWORK_POLICY,
-        "",
-        findings,
-    );
+    schema::check(object.root, &schema::kubernetes::CLUSTER_NETWORK_POLICY, "", findings);
     if findings.is_fatal() {
         return None;
     }
@@ -34,22 +29,14 @@ pub fn lower(object: &Object<'_>, findings: &mut Findings<'_>) -> Option<Cluster
         tier: spec.text("tier"),
         priority: spec.int("priority").unwrap_or(0),
         subject: subject_of(&subject),
-        ingress: spec
-            .subs("ingress")
-            .map(|rule| rule_of(&rule, "from", findings))
-            .collect(),
-        egress: spec
-            .subs("egress")
-            .map(|rule| rule_of(&rule, "to", findings))
-            .collect(),
+        ingress: spec.subs("ingress").map(|rule| rule_of(&rule, "from", findings)).collect(),
+        egress: spec.subs("egress").map(|rule| rule_of(&rule, "to", findings)).collect(),
     })
 }
 
 /// `minProperties: 1`, `maxProperties: 1`.
 fn one_field(reader: &Reader<'_>, what: &str, findings: &mut Findings<'_>) {
-    let fields = reader.node().map_or(0, |node| {
-        node.entries().filter(|(_, value)| !value.is_null()).count()
-    });
+    let fields = reader.node().map_or(0, |node| node.entries().filter(|(_, value)| !value.is_null()).count());
     if fields != 1 {
         let reason = format!("{what} needs exactly one field, and has {fields}");
         findings.turn_away("wrong-value", reader.at(), &reason);
@@ -60,15 +47,10 @@ fn rule_of(rule: &Reader<'_>, peers: &str, findings: &mut Findings<'_>) -> Clust
     ClusterRule {
         name: rule.text("name"),
         action: rule.text("action"),
-        peers: rule
-            .subs(peers)
-            .map(|peer| peer_of(&peer, findings))
-            .collect(),
-        protocols: rule.has("protocols").then(|| {
-            rule.subs("protocols")
-                .map(|protocol| protocol_of(&protocol, findings))
-                .collect()
-        }),
+        peers: rule.subs(peers).map(|peer| peer_of(&peer, findings)).collect(),
+        protocols: rule
+            .has("protocols")
+            .then(|| rule.subs("protocols").map(|protocol| protocol_of(&protocol, findings)).collect()),
         at: rule.at(),
     }
 }
@@ -82,23 +64,14 @@ fn peer_of(peer: &Reader<'_>, findings: &mut Findings<'_>) -> ClusterPeer {
             findings.schema_rule(network.at, &reason);
         }
     }
-    ClusterPeer {
-        subject: subject_of(peer),
-        networks,
-        at: peer.at(),
-    }
+    ClusterPeer { subject: subject_of(peer), networks, at: peer.at() }
 }
 
 fn subject_of(reader: &Reader<'_>) -> Subject {
     Subject {
-        namespaces: reader
-            .sub_if("namespaces")
-            .map(|selector| label_selector(&selector)),
+        namespaces: reader.sub_if("namespaces").map(|selector| label_selector(&selector)),
         pods: reader.sub_if("pods").map(|pods| {
-            (
-                label_selector(&pods.sub("namespaceSelector")),
-                label_selector(&pods.sub("podSelector")),
-            )
+            (label_selector(&pods.sub("namespaceSelector")), label_selector(&pods.sub("podSelector")))
         }),
     }
 }
@@ -126,10 +99,7 @@ fn port_of(transport: &Reader<'_>, findings: &mut Findings<'_>) -> PortMatch {
     match (port.int("number"), port.sub_if("range")) {
         (Some(number), _) => PortMatch::Number(number),
         (None, Some(range)) => {
-            let (start, end) = (
-                range.int("start").unwrap_or(0),
-                range.int("end").unwrap_or(0),
-            );
+            let (start, end) = (range.int("start").unwrap_or(0), range.int("end").unwrap_or(0));
             if start >= end {
                 findings.schema_rule(range.at(), "the `start` of a range must be below its `end`");
             }

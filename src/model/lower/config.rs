@@ -26,8 +26,7 @@ pub fn felix(object: &Object<'_>, findings: &mut Findings<'_>) -> Option<FelixCo
     }
     let mut fields = Vec::new();
     for (key, value) in spec.node().into_iter().flat_map(|node| node.entries()) {
-        let Some(name) = schema::felix_config::field_name(key.text(), door == Door::Calicoctl)
-        else {
+        let Some(name) = schema::felix_config::field_name(key.text(), door == Door::Calicoctl) else {
             continue;
         };
         // of a field written twice the last counts
@@ -38,16 +37,10 @@ pub fn felix(object: &Object<'_>, findings: &mut Findings<'_>) -> Option<FelixCo
     }
     // what is filled in where it is absent, in every object, so that it also hides the value of an
     // object of lower priority: `libcalico-go/lib/clientv3/felixconfig.go:114` and the schema's default
-    let filled = [
-        ("floatingIPs", "Disabled", door == Door::Calicoctl),
-        ("nftablesMode", "Auto", true),
-    ];
+    let filled = [("floatingIPs", "Disabled", door == Door::Calicoctl), ("nftablesMode", "Auto", true)];
     for (name, value, _) in filled.into_iter().filter(|(.., applies)| *applies) {
         if root.has("spec") && !fields.iter().any(|(field, _)| &*field.value == name) {
-            fields.push((
-                Spanned::new(name.into(), spec.at()),
-                FieldValue::String(value.into()),
-            ));
+            fields.push((Spanned::new(name.into(), spec.at()), FieldValue::String(value.into())));
         }
     }
     Some(FelixConfiguration {
@@ -74,9 +67,7 @@ fn field_value(node: Node<'_>) -> Option<FieldValue> {
 }
 
 fn pairs(node: Node<'_>) -> Vec<(Box<str>, Box<str>)> {
-    node.entries()
-        .map(|(key, value)| (key.text().into(), scalar_text(value).into()))
-        .collect()
+    node.entries().map(|(key, value)| (key.text().into(), scalar_text(value).into())).collect()
 }
 
 /// Lowers a BGPConfiguration; `None` if it is malformed.
@@ -97,21 +88,14 @@ pub fn bgp(object: &Object<'_>, findings: &mut Findings<'_>) -> Option<BgpConfig
             "nodeMeshMaxRestartTime",
         ];
         for field in only_default {
-            if spec
-                .get(field)
-                .is_some_and(|node| !node.is_seq() || node.items().next().is_some())
-            {
+            if spec.get(field).is_some_and(|node| !node.is_seq() || node.items().next().is_some()) {
                 let reason = format!("`{field}` belongs into the BGPConfiguration `default`");
                 findings.turn_away("bad-bgp-configuration", spec.at_of(field), &reason);
             }
         }
     }
-    let cidrs = |field: &str| {
-        spec.subs(field)
-            .map(|block| block.text("cidr"))
-            .filter(|c| !c.is_empty())
-            .collect()
-    };
+    let cidrs =
+        |field: &str| spec.subs(field).map(|block| block.text("cidr")).filter(|c| !c.is_empty()).collect();
     Some(BgpConfiguration {
         api: api(door),
         service_cluster_ips: cidrs("serviceClusterIPs"),
@@ -122,10 +106,7 @@ pub fn bgp(object: &Object<'_>, findings: &mut Findings<'_>) -> Option<BgpConfig
 }
 
 /// Lowers a ClusterInformation; `None` if it is malformed.
-pub fn cluster_information(
-    object: &Object<'_>,
-    findings: &mut Findings<'_>,
-) -> Option<ClusterInformation> {
+pub fn cluster_information(object: &Object<'_>, findings: &mut Findings<'_>) -> Option<ClusterInformation> {
     let root = checked(object, &schema::resource::CLUSTER_INFORMATION, findings)?;
     let spec = root.sub("spec");
     Some(ClusterInformation {
@@ -137,11 +118,7 @@ pub fn cluster_information(
 
 /// Checks a KubeControllersConfiguration, of which nothing is kept.
 pub fn kube_controllers(object: &Object<'_>, findings: &mut Findings<'_>) {
-    checked(
-        object,
-        &schema::resource::KUBE_CONTROLLERS_CONFIGURATION,
-        findings,
-    );
+    checked(object, &schema::resource::KUBE_CONTROLLERS_CONFIGURATION, findings);
 }
 
 /// Profiles cannot be written where Kubernetes is the datastore: Calico derives one from every
@@ -150,9 +127,8 @@ pub fn kube_controllers(object: &Object<'_>, findings: &mut Findings<'_>) {
 pub fn profile(object: &Object<'_>, findings: &mut Findings<'_>) -> Option<Resource> {
     let root = Reader::new(object.root, findings.door());
     let name = root.sub("metadata").text("name");
-    let derived = name.starts_with("kns.")
-        || name.starts_with("ksa.")
-        || &*name == "projectcalico-default-allow";
+    let derived =
+        name.starts_with("kns.") || name.starts_with("ksa.") || &*name == "projectcalico-default-allow";
     if !derived {
         findings
             .turn_away(
@@ -165,11 +141,7 @@ pub fn profile(object: &Object<'_>, findings: &mut Findings<'_>) -> Option<Resou
     None
 }
 
-fn checked<'t>(
-    object: &Object<'t>,
-    shape: &Schema,
-    findings: &mut Findings<'_>,
-) -> Option<Reader<'t>> {
+fn checked<'t>(object: &Object<'t>, shape: &Schema, findings: &mut Findings<'_>) -> Option<Reader<'t>> {
     schema::check(object.root, shape, "", findings);
     if findings.is_fatal() {
         return None;

@@ -11,16 +11,12 @@ use ipnet::IpNet;
 
 /// Lowers a Namespace.
 pub fn namespace(object: &Object<'_>, findings: &mut Findings<'_>) -> Namespace {
-    Namespace {
-        meta: meta::read_leniently(object, false, findings),
-    }
+    Namespace { meta: meta::read_leniently(object, false, findings) }
 }
 
 /// Lowers a ServiceAccount.
 pub fn service_account(object: &Object<'_>, findings: &mut Findings<'_>) -> ServiceAccount {
-    ServiceAccount {
-        meta: meta::read_leniently(object, true, findings),
-    }
+    ServiceAccount { meta: meta::read_leniently(object, true, findings) }
 }
 
 /// Lowers a Node.
@@ -47,10 +43,7 @@ pub fn node(object: &Object<'_>, findings: &mut Findings<'_>) -> Node {
         addresses: root
             .sub("status")
             .subs("addresses")
-            .map(|address| NodeAddress {
-                kind: address.text("type"),
-                address: address.text("address"),
-            })
+            .map(|address| NodeAddress { kind: address.text("type"), address: address.text("address") })
             .collect(),
     }
 }

@@ -28,10 +28,7 @@ pub fn lower(object: &Object<'_>, findings: &mut Findings<'_>) -> Option<HostEnd
         match text.value.parse() {
             Ok(address) => expected_ips.push(Spanned::new(address, text.at)),
             Err(_) => {
-                let message = format!(
-                    "`{}` is no address: Felix passes it over",
-                    excerpt(&text.value)
-                );
+                let message = format!("`{}` is no address: Felix passes it over", excerpt(&text.value));
                 findings.warn("ignored-address", text.at, message);
             }
         }
@@ -43,10 +40,7 @@ pub fn lower(object: &Object<'_>, findings: &mut Findings<'_>) -> Option<HostEnd
         interface: spec.text("interfaceName"),
         expected_ips,
         profiles: spec.texts("profiles"),
-        ports: spec
-            .subs("ports")
-            .filter_map(|port| port_of(&port))
-            .collect(),
+        ports: spec.subs("ports").filter_map(|port| port_of(&port)).collect(),
     };
     host_endpoint::check(&endpoint, &spec, findings);
     Some(endpoint)

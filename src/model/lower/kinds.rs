@@ -55,22 +55,10 @@ pub enum Known {
 /// Kinds of Calico that are looked into.
 const CALICO: [(&str, Kind); 15] = [
     ("NetworkPolicy", Kind::Policy(PolicyKind::NetworkPolicy)),
-    (
-        "GlobalNetworkPolicy",
-        Kind::Policy(PolicyKind::GlobalNetworkPolicy),
-    ),
-    (
-        "StagedNetworkPolicy",
-        Kind::Policy(PolicyKind::StagedNetworkPolicy),
-    ),
-    (
-        "StagedGlobalNetworkPolicy",
-        Kind::Policy(PolicyKind::StagedGlobalNetworkPolicy),
-    ),
-    (
-        "StagedKubernetesNetworkPolicy",
-        Kind::StagedNetworkPolicyOfKubernetes,
-    ),
+    ("GlobalNetworkPolicy", Kind::Policy(PolicyKind::GlobalNetworkPolicy)),
+    ("StagedNetworkPolicy", Kind::Policy(PolicyKind::StagedNetworkPolicy)),
+    ("StagedGlobalNetworkPolicy", Kind::Policy(PolicyKind::StagedGlobalNetworkPolicy)),
+    ("StagedKubernetesNetworkPolicy", Kind::StagedNetworkPolicyOfKubernetes),
     ("Tier", Kind::Tier),
     ("NetworkSet", Kind::NetworkSet { global: false }),
     ("GlobalNetworkSet", Kind::NetworkSet { global: true }),
@@ -80,10 +68,7 @@ const CALICO: [(&str, Kind); 15] = [
     ("FelixConfiguration", Kind::FelixConfiguration),
     ("BGPConfiguration", Kind::BgpConfiguration),
     ("ClusterInformation", Kind::ClusterInformation),
-    (
-        "KubeControllersConfiguration",
-        Kind::KubeControllersConfiguration,
-    ),
+    ("KubeControllersConfiguration", Kind::KubeControllersConfiguration),
 ];
 
 /// Kinds of Calico that have nothing to do with rules.
@@ -108,15 +93,8 @@ const CALICO_OTHER: [&str; 13] = [
 const NETWORKING_OTHER: [&str; 4] = ["Ingress", "IngressClass", "IPAddress", "ServiceCIDR"];
 
 /// Kinds that calicoctl read before v3, as `apiVersion: v1`.
-const CALICO_V1: [&str; 7] = [
-    "policy",
-    "profile",
-    "hostEndpoint",
-    "ipPool",
-    "bgpPeer",
-    "node",
-    "workloadEndpoint",
-];
+const CALICO_V1: [&str; 7] =
+    ["policy", "profile", "hostEndpoint", "ipPool", "bgpPeer", "node", "workloadEndpoint"];
 
 const ADMIN: [&str; 2] = ["AdminNetworkPolicy", "BaselineAdminNetworkPolicy"];
 
@@ -144,14 +122,10 @@ pub fn classify(api_version: &str, kind: &str) -> Known {
             ),
             help: "convert it with `calicoctl convert`, which writes `projectcalico.org/v3`",
         },
-        ("networking.k8s.io/v1beta1" | "extensions/v1beta1", "NetworkPolicy") => {
-            Known::Unreadable {
-                message: format!(
-                    "`{api_version}` NetworkPolicy is no longer served by any API server"
-                ),
-                help: "write `apiVersion: networking.k8s.io/v1`",
-            }
-        }
+        ("networking.k8s.io/v1beta1" | "extensions/v1beta1", "NetworkPolicy") => Known::Unreadable {
+            message: format!("`{api_version}` NetworkPolicy is no longer served by any API server"),
+            help: "write `apiVersion: networking.k8s.io/v1`",
+        },
         _ => in_group(api_version, kind),
     }
 }
@@ -168,22 +142,20 @@ fn in_group(api_version: &str, kind: &str) -> Known {
         }
         "projectcalico.org" | "crd.projectcalico.org" => Known::Unknown { near: None },
         "networking.k8s.io" if NETWORKING_OTHER.contains(&kind) => Known::PassedOver,
-        "networking.k8s.io" => Known::Unknown {
-            near: suggest(kind, NETWORKING_OTHER.into_iter().chain(["NetworkPolicy"])),
-        },
+        "networking.k8s.io" => {
+            Known::Unknown { near: suggest(kind, NETWORKING_OTHER.into_iter().chain(["NetworkPolicy"])) }
+        }
         "policy.networking.k8s.io" if ADMIN.contains(&kind) => Known::Unreadable {
             message: format!("Calico v3.32.1 does not read `{kind}`: it has no effect"),
             help: "write a ClusterNetworkPolicy of `policy.networking.k8s.io/v1alpha2` instead",
         },
         "policy.networking.k8s.io" if kind == "ClusterNetworkPolicy" => Known::Unreadable {
-            message: format!(
-                "Calico v3.32.1 reads ClusterNetworkPolicy as `v1alpha2`, not as `{version}`"
-            ),
+            message: format!("Calico v3.32.1 reads ClusterNetworkPolicy as `v1alpha2`, not as `{version}`"),
             help: "write `apiVersion: policy.networking.k8s.io/v1alpha2`",
         },
-        "policy.networking.k8s.io" => Known::Unknown {
-            near: suggest(kind, ADMIN.into_iter().chain(["ClusterNetworkPolicy"])),
-        },
+        "policy.networking.k8s.io" => {
+            Known::Unknown { near: suggest(kind, ADMIN.into_iter().chain(["ClusterNetworkPolicy"])) }
+        }
         _ => Known::PassedOver,
     }
 }
@@ -195,12 +167,7 @@ fn calico(kind: &str, door: Door) -> Known {
     if CALICO_OTHER.contains(&kind) {
         return Known::PassedOver;
     }
-    Known::Unknown {
-        near: suggest(
-            kind,
-            CALICO.iter().map(|(name, _)| *name).chain(CALICO_OTHER),
-        ),
-    }
+    Known::Unknown { near: suggest(kind, CALICO.iter().map(|(name, _)| *name).chain(CALICO_OTHER)) }
 }
 
 #[cfg(test)]
@@ -209,48 +176,26 @@ mod tests {
 
     #[test]
     fn kinds_and_their_doors() {
-        assert_eq!(
-            classify("projectcalico.org/v3", "Tier"),
-            Known::Kind(Kind::Tier, Door::Calicoctl)
-        );
-        assert_eq!(
-            classify("crd.projectcalico.org/v1", "Tier"),
-            Known::Kind(Kind::Tier, Door::Crd)
-        );
+        assert_eq!(classify("projectcalico.org/v3", "Tier"), Known::Kind(Kind::Tier, Door::Calicoctl));
+        assert_eq!(classify("crd.projectcalico.org/v1", "Tier"), Known::Kind(Kind::Tier, Door::Crd));
         assert_eq!(classify("v1", "ConfigMap"), Known::PassedOver);
         assert_eq!(classify("measure/v1", "NodeInterfaces"), Known::PassedOver);
-        assert_eq!(
-            classify("networking.k8s.io/v1", "Ingress"),
-            Known::PassedOver
-        );
-        assert_eq!(
-            classify("projectcalico.org/v3", "BGPPeer"),
-            Known::PassedOver
-        );
+        assert_eq!(classify("networking.k8s.io/v1", "Ingress"), Known::PassedOver);
+        assert_eq!(classify("projectcalico.org/v3", "BGPPeer"), Known::PassedOver);
     }
 
     #[test]
     fn unknown_kinds_of_policy_groups_are_not_passed_over() {
         assert_eq!(
             classify("projectcalico.org/v3", "GlobalNetworkPolcy"),
-            Known::Unknown {
-                near: Some("GlobalNetworkPolicy")
-            }
+            Known::Unknown { near: Some("GlobalNetworkPolicy") }
         );
         assert_eq!(
             classify("networking.k8s.io/v1", "networkpolicy"),
-            Known::Unknown {
-                near: Some("NetworkPolicy")
-            }
+            Known::Unknown { near: Some("NetworkPolicy") }
         );
-        assert_eq!(
-            classify("projectcalico.org/v4", "Tier"),
-            Known::Unknown { near: None }
-        );
-        assert_eq!(
-            classify("crd.projectcalico.org/v1", "Profile"),
-            Known::Unknown { near: None }
-        );
+        assert_eq!(classify("projectcalico.org/v4", "Tier"), Known::Unknown { near: None });
+        assert_eq!(classify("crd.projectcalico.org/v1", "Profile"), Known::Unknown { near: None });
     }
 
     #[test]
@@ -259,16 +204,10 @@ mod tests {
             ("v1", "policy"),
             ("extensions/v1beta1", "NetworkPolicy"),
             ("policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy"),
-            (
-                "policy.networking.k8s.io/v1alpha1",
-                "BaselineAdminNetworkPolicy",
-            ),
+            ("policy.networking.k8s.io/v1alpha1", "BaselineAdminNetworkPolicy"),
             ("policy.networking.k8s.io/v1alpha1", "ClusterNetworkPolicy"),
         ] {
-            assert!(
-                matches!(classify(version, kind), Known::Unreadable { .. }),
-                "{version} {kind}"
-            );
+            assert!(matches!(classify(version, kind), Known::Unreadable { .. }), "{version} {kind}");
         }
     }
 }

@@ -31,7 +31,9 @@ pub fn has_name(root: Node<'_>, findings: &mut Findings<'_>) -> bool {
         None => {
             let note = findings.malformed(metadata.at(), "`metadata.name` is missing");
             if metadata.get("generateName").is_some() {
-                note.help("the API server makes a name from `generateName` at creation: write that name here");
+                note.help(
+                    "the API server makes a name from `generateName` at creation: write that name here",
+                );
             }
             false
         }
@@ -59,21 +61,12 @@ pub fn read(object: &Object<'_>, namespaced: bool, door: Door) -> Meta {
 pub fn read_leniently(object: &Object<'_>, namespaced: bool, findings: &mut Findings<'_>) -> Meta {
     let mut meta = Meta {
         name: Box::default(),
-        namespace: if namespaced {
-            "default".into()
-        } else {
-            Box::default()
-        },
+        namespace: if namespaced { "default".into() } else { Box::default() },
         labels: Labels::default(),
         annotations: Labels::default(),
         at: object.root.at(),
     };
-    for (key, value) in object
-        .root
-        .get("metadata")
-        .into_iter()
-        .flat_map(|node| node.entries())
-    {
+    for (key, value) in object.root.get("metadata").into_iter().flat_map(|node| node.entries()) {
         match key.text() {
             "name" => meta.name = name_text(value, "name", findings),
             "namespace" if namespaced && !value.is_null() && !value.text().is_empty() => {
@@ -91,13 +84,8 @@ fn name_text(node: Node<'_>, field: &str, findings: &mut Findings<'_>) -> Box<st
     match node.value() {
         Value::Str(text) => text.into(),
         _ => {
-            let reason = format!(
-                "`metadata.{field}` must be a string, and is `{}`",
-                excerpt(node.text())
-            );
-            findings
-                .turn_away("wrong-type", node.at(), &reason)
-                .help("put it in quotes");
+            let reason = format!("`metadata.{field}` must be a string, and is `{}`", excerpt(node.text()));
+            findings.turn_away("wrong-type", node.at(), &reason).help("put it in quotes");
             Box::default()
         }
     }
@@ -109,11 +97,7 @@ pub fn string_map(node: Node<'_>, field: &str, findings: &mut Findings<'_>) -> L
         Value::Null => return Labels::default(),
         Value::Map => {}
         _ => {
-            findings.turn_away(
-                "wrong-type",
-                node.at(),
-                &format!("`{field}` must be a mapping"),
-            );
+            findings.turn_away("wrong-type", node.at(), &format!("`{field}` must be a mapping"));
             return Labels::default();
         }
     }
@@ -124,9 +108,7 @@ pub fn string_map(node: Node<'_>, field: &str, findings: &mut Findings<'_>) -> L
                 excerpt(value.text()),
                 excerpt(key.text())
             );
-            findings
-                .turn_away("wrong-type", value.at(), &reason)
-                .help("put it in quotes");
+            findings.turn_away("wrong-type", value.at(), &reason).help("put it in quotes");
         }
     }
     reader::labels(node)

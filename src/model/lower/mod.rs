@@ -44,13 +44,8 @@ pub fn lower(object: &Object<'_>) -> Lowered {
 }
 
 fn subject(object: &Object<'_>) -> Subject {
-    let text = |field: &str| {
-        object
-            .root
-            .path(&["metadata", field])
-            .map(|node| node.text())
-            .unwrap_or_default()
-    };
+    let text =
+        |field: &str| object.root.path(&["metadata", field]).map(|node| node.text()).unwrap_or_default();
     Subject {
         api_version: object.api_version.into(),
         kind: object.kind.into(),
@@ -66,19 +61,11 @@ fn judge(object: &Object<'_>) -> Lowered {
     }
     match kinds::classify(object.api_version, object.kind) {
         Known::Kind(kind, door) => one(object, kind, door),
-        Known::PassedOver => Lowered {
-            outcome: Outcome::PassedOver,
-            diagnostics: Vec::new(),
-            subject: None,
-        },
+        Known::PassedOver => Lowered { outcome: Outcome::PassedOver, diagnostics: Vec::new(), subject: None },
         Known::Unreadable { message, help } => {
             let at = object.root.get("apiVersion").unwrap_or(object.root).at();
             let diagnostic = Diagnostic::error("unsupported-kind", at, message).help(help);
-            Lowered {
-                outcome: Outcome::Malformed,
-                diagnostics: vec![diagnostic],
-                subject: None,
-            }
+            Lowered { outcome: Outcome::Malformed, diagnostics: vec![diagnostic], subject: None }
         }
         Known::Unknown { near } => {
             let at = object.root.get("kind").unwrap_or(object.root).at();
@@ -92,11 +79,7 @@ fn judge(object: &Object<'_>) -> Lowered {
                 None => "check `kind` and `apiVersion`".to_owned(),
             };
             let diagnostic = Diagnostic::error("unknown-kind", at, message).help(help);
-            Lowered {
-                outcome: Outcome::Malformed,
-                diagnostics: vec![diagnostic],
-                subject: None,
-            }
+            Lowered { outcome: Outcome::Malformed, diagnostics: vec![diagnostic], subject: None }
         }
     }
 }
@@ -111,15 +94,8 @@ fn frame(object: &Object<'_>) -> Option<Lowered> {
             "this is no Kubernetes object: a mapping with `apiVersion` and `kind` was expected",
         );
     } else if object.api_version.is_empty() {
-        let name = if object.kind.is_empty() {
-            "this object"
-        } else {
-            object.kind
-        };
-        findings.malformed(
-            root.at(),
-            format!("`apiVersion` is missing: {} has none", excerpt(name)),
-        );
+        let name = if object.kind.is_empty() { "this object" } else { object.kind };
+        findings.malformed(root.at(), format!("`apiVersion` is missing: {} has none", excerpt(name)));
     } else if object.kind.is_empty() {
         findings.malformed(root.at(), "`kind` is missing: this object has none");
     } else {
@@ -153,9 +129,7 @@ fn resource(object: &Object<'_>, kind: Kind, findings: &mut Findings<'_>) -> Opt
         Kind::Service => Resource::Service(service::service(object, findings)),
         Kind::Endpoints => Resource::Endpoints(service::endpoints(object, findings)),
         Kind::Controller => workload::controller(object, findings),
-        Kind::NetworkPolicy => {
-            Resource::NetworkPolicy(network_policy::network_policy(object, findings)?)
-        }
+        Kind::NetworkPolicy => Resource::NetworkPolicy(network_policy::network_policy(object, findings)?),
         Kind::StagedNetworkPolicyOfKubernetes => {
             Resource::NetworkPolicy(network_policy::staged(object, findings)?)
         }
@@ -164,9 +138,7 @@ fn resource(object: &Object<'_>, kind: Kind, findings: &mut Findings<'_>) -> Opt
         }
         Kind::Policy(kind) => Resource::Policy(calico_policy::lower(object, kind, findings)?),
         Kind::Tier => Resource::Tier(tier::lower(object, findings)?),
-        Kind::NetworkSet { global } => {
-            Resource::NetworkSet(network_set::lower(object, global, findings)?)
-        }
+        Kind::NetworkSet { global } => Resource::NetworkSet(network_set::lower(object, global, findings)?),
         Kind::HostEndpoint => Resource::HostEndpoint(host_endpoint::lower(object, findings)?),
         Kind::Profile => return config::profile(object, findings),
         Kind::IpPool => Resource::IpPool(pool::lower(object, findings)?),

@@ -5,8 +5,8 @@ use super::{calico_policy, meta};
 use crate::model::calico::StagedAction;
 use crate::model::findings::{Door, Findings};
 use crate::model::network_policy::{
-    IntOrString, IpBlock, LabelExpression, LabelSelector, NetworkPolicy, NetworkPolicyRule,
-    Operator, Peer, PolicyPort,
+    IntOrString, IpBlock, LabelExpression, LabelSelector, NetworkPolicy, NetworkPolicyRule, Operator, Peer,
+    PolicyPort,
 };
 use crate::model::schema;
 use crate::model::text::scalar_text;
@@ -17,12 +17,7 @@ use crate::source::tree::{Node, Value};
 
 /// Lowers a NetworkPolicy; `None` if it is malformed.
 pub fn network_policy(object: &Object<'_>, findings: &mut Findings<'_>) -> Option<NetworkPolicy> {
-    schema::check(
-        object.root,
-        &schema::kubernetes::NETWORK_POLICY,
-        "",
-        findings,
-    );
+    schema::check(object.root, &schema::kubernetes::NETWORK_POLICY, "", findings);
     if findings.is_fatal() {
         return None;
     }
@@ -42,12 +37,7 @@ pub fn network_policy(object: &Object<'_>, findings: &mut Findings<'_>) -> Optio
 
 /// Lowers a StagedKubernetesNetworkPolicy; `None` if it is malformed.
 pub fn staged(object: &Object<'_>, findings: &mut Findings<'_>) -> Option<NetworkPolicy> {
-    schema::check(
-        object.root,
-        &schema::kubernetes::STAGED_KUBERNETES_NETWORK_POLICY,
-        "",
-        findings,
-    );
+    schema::check(object.root, &schema::kubernetes::STAGED_KUBERNETES_NETWORK_POLICY, "", findings);
     if findings.is_fatal() {
         return None;
     }
@@ -85,14 +75,8 @@ fn body(object: &Object<'_>, spec: &Reader<'_>, door: Door) -> NetworkPolicy {
         pod_selector: label_selector(&spec.sub("podSelector")),
         ingress_type: has("Ingress"),
         egress_type: has("Egress"),
-        ingress: spec
-            .subs("ingress")
-            .map(|rule| rule_of(&rule, "from"))
-            .collect(),
-        egress: spec
-            .subs("egress")
-            .map(|rule| rule_of(&rule, "to"))
-            .collect(),
+        ingress: spec.subs("ingress").map(|rule| rule_of(&rule, "from")).collect(),
+        egress: spec.subs("egress").map(|rule| rule_of(&rule, "to")).collect(),
     }
 }
 
@@ -109,10 +93,9 @@ fn peer_of(peer: &Reader<'_>) -> Peer {
     Peer {
         pod_selector: selector("podSelector"),
         namespace_selector: selector("namespaceSelector"),
-        ip_block: peer.sub_if("ipBlock").map(|block| IpBlock {
-            cidr: block.spanned("cidr"),
-            except: block.texts("except"),
-        }),
+        ip_block: peer
+            .sub_if("ipBlock")
+            .map(|block| IpBlock { cidr: block.spanned("cidr"), except: block.texts("except") }),
         at: peer.at(),
     }
 }
@@ -152,11 +135,7 @@ pub fn label_selector(selector: &Reader<'_>) -> LabelSelector {
                     "DoesNotExist" => Operator::DoesNotExist,
                     _ => Operator::In,
                 },
-                values: expression
-                    .texts("values")
-                    .into_iter()
-                    .map(|value| value.value)
-                    .collect(),
+                values: expression.texts("values").into_iter().map(|value| value.value).collect(),
             })
             .collect(),
     }

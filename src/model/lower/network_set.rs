@@ -22,10 +22,7 @@ pub fn lower(object: &Object<'_>, global: bool, findings: &mut Findings<'_>) -> 
     let root = Reader::new(object.root, door);
     metadata(&root.sub("metadata"), NameRule::Subdomain, findings);
     if door == Door::Calicoctl
-        && let Some(label) = root
-            .sub("metadata")
-            .sub("labels")
-            .get("projectcalico.org/namespace")
+        && let Some(label) = root.sub("metadata").sub("labels").get("projectcalico.org/namespace")
     {
         let reason = "the label `projectcalico.org/namespace` is Calico's own";
         findings
@@ -47,10 +44,5 @@ pub fn lower(object: &Object<'_>, global: bool, findings: &mut Findings<'_>) -> 
             }
         }
     }
-    Some(NetworkSet {
-        meta: meta::read(object, !global, door),
-        api: api(door),
-        global,
-        nets,
-    })
+    Some(NetworkSet { meta: meta::read(object, !global, door), api: api(door), global, nets })
 }

@@ -79,9 +79,7 @@ fn spec(node: Node<'_>, pod: &mut Pod, findings: &mut Findings<'_>) {
     for (key, value) in node.entries() {
         match key.text() {
             "nodeName" => pod.node = text(value, "spec.nodeName", findings),
-            "serviceAccountName" => {
-                pod.service_account = text(value, "spec.serviceAccountName", findings)
-            }
+            "serviceAccountName" => pod.service_account = text(value, "spec.serviceAccountName", findings),
             "serviceAccount" if pod.service_account.is_empty() => {
                 pod.service_account = text(value, "spec.serviceAccount", findings);
             }
@@ -107,12 +105,8 @@ fn ports(containers: Node<'_>, into: &mut Vec<ContainerPort>, findings: &mut Fin
 }
 
 fn port_of(node: Node<'_>, findings: &mut Findings<'_>) -> Option<ContainerPort> {
-    let mut port = ContainerPort {
-        name: Box::default(),
-        port: 0,
-        host_port: 0,
-        protocol: TransportProtocol::Tcp,
-    };
+    let mut port =
+        ContainerPort { name: Box::default(), port: 0, host_port: 0, protocol: TransportProtocol::Tcp };
     for (key, value) in node.entries() {
         match key.text() {
             "name" => port.name = text(value, "ports.name", findings),
@@ -173,13 +167,8 @@ fn text(node: Node<'_>, field: &str, findings: &mut Findings<'_>) -> Box<str> {
         Value::Str(text) => text.into(),
         Value::Null => Box::default(),
         _ => {
-            let reason = format!(
-                "`{field}` must be a string, and is `{}`",
-                excerpt(node.text())
-            );
-            findings
-                .turn_away("wrong-type", node.at(), &reason)
-                .help("put it in quotes");
+            let reason = format!("`{field}` must be a string, and is `{}`", excerpt(node.text()));
+            findings.turn_away("wrong-type", node.at(), &reason).help("put it in quotes");
             Box::default()
         }
     }
@@ -187,8 +176,5 @@ fn text(node: Node<'_>, field: &str, findings: &mut Findings<'_>) -> Box<str> {
 
 /// The labels of a pod template, which is a pod without a name.
 pub fn template_labels(template: Option<Node<'_>>) -> Labels {
-    template
-        .and_then(|t| t.path(&["metadata", "labels"]))
-        .map(labels)
-        .unwrap_or_default()
+    template.and_then(|t| t.path(&["metadata", "labels"])).map(labels).unwrap_or_default()
 }

@@ -34,11 +34,7 @@ pub fn lower(object: &Object<'_>, findings: &mut Findings<'_>) -> Option<IpPool>
         disabled: spec.flag("disabled"),
         ipip_mode: spec.text("ipipMode"),
         vxlan_mode: spec.text("vxlanMode"),
-        allowed_uses: spec
-            .texts("allowedUses")
-            .into_iter()
-            .map(|u| u.value)
-            .collect(),
+        allowed_uses: spec.texts("allowedUses").into_iter().map(|u| u.value).collect(),
     };
     match door {
         Door::Calicoctl => {

@@ -19,11 +19,7 @@ pub struct Reader<'t> {
 impl<'t> Reader<'t> {
     /// Reads from `node`.
     pub fn new(node: Node<'t>, door: Door) -> Self {
-        Reader {
-            node: Some(node),
-            at: node.at(),
-            fold: door == Door::Calicoctl,
-        }
+        Reader { node: Some(node), at: node.at(), fold: door == Door::Calicoctl }
     }
 
     /// The mapping itself.
@@ -41,11 +37,9 @@ impl<'t> Reader<'t> {
         let node = self.node?;
         let exact = node.get(name);
         let found = match exact {
-            None if self.fold => node
-                .entries()
-                .filter(|(k, _)| k.text().eq_ignore_ascii_case(name))
-                .last()
-                .map(|(_, v)| v),
+            None if self.fold => {
+                node.entries().filter(|(k, _)| k.text().eq_ignore_ascii_case(name)).last().map(|(_, v)| v)
+            }
             found => found,
         };
         found.filter(|value| !value.is_null())
@@ -59,16 +53,8 @@ impl<'t> Reader<'t> {
     /// A mapping inside.
     pub fn sub(&self, name: &str) -> Reader<'t> {
         match self.get(name) {
-            Some(node) => Reader {
-                node: Some(node),
-                at: node.at(),
-                fold: self.fold,
-            },
-            None => Reader {
-                node: None,
-                at: self.at,
-                fold: self.fold,
-            },
+            Some(node) => Reader { node: Some(node), at: node.at(), fold: self.fold },
+            None => Reader { node: None, at: self.at, fold: self.fold },
         }
     }
 
@@ -79,11 +65,7 @@ impl<'t> Reader<'t> {
 
     /// Another mapping, read by the same rules.
     pub fn over(&self, node: Node<'t>) -> Reader<'t> {
-        Reader {
-            node: Some(node),
-            at: node.at(),
-            fold: self.fold,
-        }
+        Reader { node: Some(node), at: node.at(), fold: self.fold }
     }
 
     /// The place of a field's value, or of the mapping if it is absent.
@@ -93,9 +75,7 @@ impl<'t> Reader<'t> {
 
     /// A text, "" if absent.
     pub fn text(&self, name: &str) -> Box<str> {
-        self.get(name)
-            .map(|node| scalar_text(node).into())
-            .unwrap_or_default()
+        self.get(name).map(|node| scalar_text(node).into()).unwrap_or_default()
     }
 
     /// A text and its place.
@@ -105,8 +85,7 @@ impl<'t> Reader<'t> {
 
     /// A boolean, false if absent.
     pub fn flag(&self, name: &str) -> bool {
-        self.get(name)
-            .is_some_and(|node| node.value() == Value::Bool(true))
+        self.get(name).is_some_and(|node| node.value() == Value::Bool(true))
     }
 
     /// An integer.
@@ -131,18 +110,12 @@ impl<'t> Reader<'t> {
     /// The mappings of a list.
     pub fn subs(&self, name: &str) -> impl Iterator<Item = Reader<'t>> + use<'t> {
         let fold = self.fold;
-        self.items(name).map(move |node| Reader {
-            node: Some(node),
-            at: node.at(),
-            fold,
-        })
+        self.items(name).map(move |node| Reader { node: Some(node), at: node.at(), fold })
     }
 
     /// The texts of a list.
     pub fn texts(&self, name: &str) -> Vec<Spanned<Box<str>>> {
-        self.items(name)
-            .map(|node| Spanned::new(scalar_text(node).into(), node.at()))
-            .collect()
+        self.items(name).map(|node| Spanned::new(scalar_text(node).into(), node.at())).collect()
     }
 
     /// A mapping of texts.
@@ -165,15 +138,11 @@ pub fn as_int(node: Node<'_>) -> Option<i64> {
 
 /// The pairs of a mapping; of a key written twice the last value, at the place of the first.
 pub fn labels(node: Node<'_>) -> Labels {
-    let texts: Vec<_> = node
-        .entries()
-        .map(|(key, value)| (key.text(), scalar_text(value)))
-        .collect();
+    let texts: Vec<_> = node.entries().map(|(key, value)| (key.text(), scalar_text(value))).collect();
     if texts.len() < 2 {
         return Labels::new(texts.iter().map(|(k, v)| (*k, v.as_ref())));
     }
-    let mut unique: indexmap::IndexMap<&str, &str, rustc_hash::FxBuildHasher> =
-        indexmap::IndexMap::default();
+    let mut unique: indexmap::IndexMap<&str, &str, rustc_hash::FxBuildHasher> = indexmap::IndexMap::default();
     for (key, value) in &texts {
         unique.insert(key, value);
     }

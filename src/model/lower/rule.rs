@@ -33,12 +33,8 @@ fn read(reader: &Reader<'_>) -> Rule {
             _ => Action::Allow,
         },
         ip_version: reader.int("ipVersion").and_then(|v| u8::try_from(v).ok()),
-        protocol: reader
-            .get("protocol")
-            .map(|node| Spanned::new(protocol(node), node.at())),
-        not_protocol: reader
-            .get("notProtocol")
-            .map(|node| Spanned::new(protocol(node), node.at())),
+        protocol: reader.get("protocol").map(|node| Spanned::new(protocol(node), node.at())),
+        not_protocol: reader.get("notProtocol").map(|node| Spanned::new(protocol(node), node.at())),
         icmp: icmp(reader, "icmp"),
         not_icmp: icmp(reader, "notICMP"),
         source: entity(&reader.sub("source")),
@@ -51,10 +47,7 @@ fn read(reader: &Reader<'_>) -> Rule {
 
 fn icmp(reader: &Reader<'_>, field: &str) -> Option<Icmp> {
     let icmp = reader.sub_if(field)?;
-    Some(Icmp {
-        kind: icmp.int("type"),
-        code: icmp.int("code"),
-    })
+    Some(Icmp { kind: icmp.int("type"), code: icmp.int("code") })
 }
 
 fn entity(reader: &Reader<'_>) -> EntityRule {
@@ -64,16 +57,10 @@ fn entity(reader: &Reader<'_>) -> EntityRule {
         selector: reader.spanned("selector"),
         not_selector: reader.spanned("notSelector"),
         namespace_selector: reader.spanned("namespaceSelector"),
-        service_accounts: reader
-            .sub_if("serviceAccounts")
-            .map(|accounts| ServiceAccountMatch {
-                names: accounts
-                    .texts("names")
-                    .into_iter()
-                    .map(|name| name.value)
-                    .collect(),
-                selector: accounts.spanned("selector"),
-            }),
+        service_accounts: reader.sub_if("serviceAccounts").map(|accounts| ServiceAccountMatch {
+            names: accounts.texts("names").into_iter().map(|name| name.value).collect(),
+            selector: accounts.spanned("selector"),
+        }),
         services: reader.sub_if("services").map(|services| ServiceMatch {
             name: services.text("name"),
             namespace: services.text("namespace"),
@@ -85,10 +72,7 @@ fn entity(reader: &Reader<'_>) -> EntityRule {
 }
 
 fn ports(reader: &Reader<'_>, field: &str) -> Vec<Spanned<Port>> {
-    reader
-        .items(field)
-        .filter_map(|node| Some(Spanned::new(calico_port(node)?, node.at())))
-        .collect()
+    reader.items(field).filter_map(|node| Some(Spanned::new(calico_port(node)?, node.at()))).collect()
 }
 
 /// A port that the schema has vouched for.

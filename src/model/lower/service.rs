@@ -24,12 +24,8 @@ pub fn service(object: &Object<'_>, findings: &mut Findings<'_>) -> Service {
         cluster_ips.push(spec.spanned("clusterIP"));
     }
     cluster_ips.retain(|ip| !ip.value.is_empty() && &*ip.value != "None");
-    let mut load_balancer = root
-        .sub("status")
-        .sub("loadBalancer")
-        .subs("ingress")
-        .map(|i| i.spanned("ip"))
-        .collect::<Vec<_>>();
+    let mut load_balancer =
+        root.sub("status").sub("loadBalancer").subs("ingress").map(|i| i.spanned("ip")).collect::<Vec<_>>();
     load_balancer.push(spec.spanned("loadBalancerIP"));
     load_balancer.retain(|ip| !ip.value.is_empty());
     let mut load_balancer_ips: Vec<Spanned<IpAddr>> = Vec::new();
@@ -41,11 +37,7 @@ pub fn service(object: &Object<'_>, findings: &mut Findings<'_>) -> Service {
     let kind = spec.text("type");
     Service {
         meta: meta::read_leniently(object, true, findings),
-        kind: if kind.is_empty() {
-            "ClusterIP".into()
-        } else {
-            kind
-        },
+        kind: if kind.is_empty() { "ClusterIP".into() } else { kind },
         selector: spec
             .get("selector")
             .map(|node| meta::string_map(node, "spec.selector", findings))
@@ -58,10 +50,7 @@ pub fn service(object: &Object<'_>, findings: &mut Findings<'_>) -> Service {
         internal_local: &*spec.text("internalTrafficPolicy") == "Local",
         health_check_node_port: port(&spec, "healthCheckNodePort", findings)
             .map(|port| Spanned::new(port, spec.at_of("healthCheckNodePort"))),
-        ports: spec
-            .subs("ports")
-            .map(|port| service_port(&port, findings))
-            .collect(),
+        ports: spec.subs("ports").map(|port| service_port(&port, findings)).collect(),
     }
 }
 
@@ -72,10 +61,7 @@ fn source_ranges(spec: &Reader<'_>, findings: &mut Findings<'_>) -> Vec<Spanned<
         match cidr::parse(text.value.trim()) {
             Some(cidr) => ranges.push(Spanned::new(cidr.net, text.at)),
             None => {
-                let reason = format!(
-                    "`{}` in `loadBalancerSourceRanges` is no CIDR",
-                    excerpt(&text.value)
-                );
+                let reason = format!("`{}` in `loadBalancerSourceRanges` is no CIDR", excerpt(&text.value));
                 findings.turn_away("bad-net", text.at, &reason);
             }
         }
@@ -86,17 +72,11 @@ fn source_ranges(spec: &Reader<'_>, findings: &mut Findings<'_>) -> Vec<Spanned<
 fn service_port(reader: &Reader<'_>, findings: &mut Findings<'_>) -> ServicePort {
     let number = port(reader, "port", findings);
     if number.is_none() {
-        findings.turn_away(
-            "missing-field",
-            reader.at(),
-            "an entry of `ports` needs a `port`",
-        );
+        findings.turn_away("missing-field", reader.at(), "an entry of `ports` needs a `port`");
     }
     ServicePort {
         name: reader.text("name"),
-        protocol: reader
-            .get("protocol")
-            .map_or(TransportProtocol::Tcp, pod::protocol),
+        protocol: reader.get("protocol").map_or(TransportProtocol::Tcp, pod::protocol),
         port: number.unwrap_or(0),
         target_port: reader.text("targetPort"),
         node_port: port(reader, "nodePort", findings),
@@ -142,30 +122,17 @@ pub fn endpoints(object: &Object<'_>, findings: &mut Findings<'_>) -> Endpoints 
     let mut subsets = Vec::new();
     for subset in root.subs("subsets") {
         // `notReadyAddresses` get no traffic
-        let texts = subset
-            .subs("addresses")
-            .map(|address| address.spanned("ip"))
-            .collect();
+        let texts = subset.subs("addresses").map(|address| address.spanned("ip")).collect();
         subsets.push(EndpointSubset {
             addresses: addresses(texts, "subsets.addresses", findings),
-            ports: subset
-                .items("ports")
-                .filter_map(|port| endpoint_port(port, findings))
-                .collect(),
+            ports: subset.items("ports").filter_map(|port| endpoint_port(port, findings)).collect(),
         });
     }
-    Endpoints {
-        meta: meta::read_leniently(object, true, findings),
-        subsets,
-    }
+    Endpoints { meta: meta::read_leniently(object, true, findings), subsets }
 }
 
 fn endpoint_port(node: Node<'_>, findings: &mut Findings<'_>) -> Option<EndpointPort> {
-    let mut lowered = EndpointPort {
-        name: Box::default(),
-        port: None,
-        protocol: TransportProtocol::Tcp,
-    };
+    let mut lowered = EndpointPort { name: Box::default(), port: None, protocol: TransportProtocol::Tcp };
     for (key, value) in node.entries() {
         match key.text() {
             "name" => lowered.name = scalar_text(value).into(),
@@ -198,10 +165,7 @@ pub fn endpoint_slice(object: &Object<'_>) -> Lowered {
         match key.text() {
             "endpoints" => slice.endpoints = value.items().map(slice_endpoint).collect(),
             "ports" => {
-                slice.ports = value
-                    .items()
-                    .filter_map(|port| endpoint_port(port, &mut findings))
-                    .collect()
+                slice.ports = value.items().filter_map(|port| endpoint_port(port, &mut findings)).collect()
             }
             _ => {}
         }
@@ -223,10 +187,7 @@ fn slice_endpoint(node: Node<'_>) -> SliceEndpoint {
         match key.text() {
             // an address of type FQDN is none that a set could hold: Felix skips it
             "addresses" => {
-                endpoint.addresses = value
-                    .items()
-                    .filter_map(|item| item.text().parse().ok())
-                    .collect()
+                endpoint.addresses = value.items().filter_map(|item| item.text().parse().ok()).collect()
             }
             "nodeName" if !value.is_null() => endpoint.node = value.text().into(),
             "conditions" => {

@@ -11,11 +11,8 @@ use crate::source::Object;
 
 /// The tiers that Calico itself creates: name, order, whether the default action is Pass
 /// (`api/pkg/apis/projectcalico/v3/tier.go:48`, `libcalico-go/lib/clientv3/client.go:298`, v3.32.1).
-pub const BUILT_IN_TIERS: [(&str, f64, bool); 3] = [
-    ("kube-admin", 1e3, true),
-    ("default", 1e6, false),
-    ("kube-baseline", 1e7, true),
-];
+pub const BUILT_IN_TIERS: [(&str, f64, bool); 3] =
+    [("kube-admin", 1e3, true), ("default", 1e6, false), ("kube-baseline", 1e7, true)];
 
 /// Lowers a Tier; `None` if it is malformed.
 pub fn lower(object: &Object<'_>, findings: &mut Findings<'_>) -> Option<Tier> {
@@ -42,17 +39,13 @@ pub fn lower(object: &Object<'_>, findings: &mut Findings<'_>) -> Option<Tier> {
 }
 
 fn built_in(tier: &Tier, spec: &Reader<'_>, findings: &mut Findings<'_>) {
-    let Some((name, order, pass)) = BUILT_IN_TIERS
-        .into_iter()
-        .find(|(name, ..)| *name == &*tier.meta.name)
+    let Some((name, order, pass)) = BUILT_IN_TIERS.into_iter().find(|(name, ..)| *name == &*tier.meta.name)
     else {
         return;
     };
     if findings.door() == Door::Calicoctl && tier.order != Some(order) {
         let reason = format!("the order of the tier `{name}` must be {order}");
-        findings
-            .turn_away("bad-tier", spec.at_of("order"), &reason)
-            .help(format!("write `order: {order}`"));
+        findings.turn_away("bad-tier", spec.at_of("order"), &reason).help(format!("write `order: {order}`"));
     }
     if tier.default_pass != pass {
         let action = if pass { "Pass" } else { "Deny" };

@@ -13,15 +13,7 @@ use std::fmt;
 ///
 /// The depth of the recursion is the depth of the schema, whatever the input.
 pub fn check(node: Node<'_>, schema: &Schema, name: &str, findings: &mut Findings<'_>) {
-    walk(
-        node,
-        schema,
-        &Path {
-            parent: None,
-            step: Step::Key(name),
-        },
-        findings,
-    );
+    walk(node, schema, &Path { parent: None, step: Step::Key(name) }, findings);
 }
 
 enum Step<'p> {
@@ -43,11 +35,7 @@ impl fmt::Display for Path<'_> {
         match self.step {
             Step::Index(index) => write!(f, "[{index}]"),
             Step::Key("") => Ok(()),
-            Step::Key(key)
-                if self
-                    .parent
-                    .is_some_and(|p| !matches!(p.step, Step::Key(""))) =>
-            {
+            Step::Key(key) if self.parent.is_some_and(|p| !matches!(p.step, Step::Key(""))) => {
                 write!(f, ".{key}")
             }
             Step::Key(key) => f.write_str(key),
@@ -79,10 +67,7 @@ fn object(node: Node<'_>, fields: &'static [Field], path: &Path<'_>, findings: &
         if let Some(first) = seen[index].replace(key) {
             duplicate(first, key, name, findings);
         }
-        let here = Path {
-            parent: Some(path),
-            step: Step::Key(fields[index].name),
-        };
+        let here = Path { parent: Some(path), step: Step::Key(fields[index].name) };
         if value.is_null() {
             // null is the zero value to Go, and pruned by the API server
             seen[index] = None;
@@ -92,10 +77,7 @@ fn object(node: Node<'_>, fields: &'static [Field], path: &Path<'_>, findings: &
     }
     for (field, seen) in fields.iter().zip(seen) {
         if field.required && seen.is_none() {
-            let here = Path {
-                parent: Some(path),
-                step: Step::Key(field.name),
-            };
+            let here = Path { parent: Some(path), step: Step::Key(field.name) };
             findings.turn_away("missing-field", node.at(), &format!("`{here}` is missing"));
         }
     }
@@ -105,21 +87,12 @@ fn object(node: Node<'_>, fields: &'static [Field], path: &Path<'_>, findings: &
 fn position(fields: &[Field], name: &str, door: Door) -> Option<usize> {
     fields.iter().position(|f| f.name == name).or_else(|| {
         (door == Door::Calicoctl)
-            .then(|| {
-                fields
-                    .iter()
-                    .position(|f| f.name.eq_ignore_ascii_case(name))
-            })
+            .then(|| fields.iter().position(|f| f.name.eq_ignore_ascii_case(name)))
             .flatten()
     })
 }
 
-fn unknown_field(
-    key: Node<'_>,
-    fields: &'static [Field],
-    path: &Path<'_>,
-    findings: &mut Findings<'_>,
-) {
+fn unknown_field(key: Node<'_>, fields: &'static [Field], path: &Path<'_>, findings: &mut Findings<'_>) {
     let name = excerpt(key.text());
     let place = match path.to_string() {
         place if place.is_empty() => String::new(),
@@ -133,11 +106,7 @@ fn unknown_field(
             format!("`{name}` is no field{place}: the API server drops it in silence, and kubectl 1.27 and later refuse the object"),
         )
     } else {
-        findings.turn_away(
-            "unknown-field",
-            key.at(),
-            &format!("`{name}` is no field{place}"),
-        )
+        findings.turn_away("unknown-field", key.at(), &format!("`{name}` is no field{place}"))
     };
     match near {
         Some(near) => note.help(format!("did you mean `{near}`?")),
@@ -148,20 +117,11 @@ fn unknown_field(
 fn duplicate(first: Node<'_>, second: Node<'_>, name: &str, findings: &mut Findings<'_>) {
     let name = excerpt(name);
     let note = if findings.door() == Door::Crd {
-        findings.warn(
-            "duplicate-key",
-            second.at(),
-            format!("`{name}` is written twice: the last one wins"),
-        )
+        findings.warn("duplicate-key", second.at(), format!("`{name}` is written twice: the last one wins"))
     } else {
-        findings.turn_away(
-            "duplicate-key",
-            second.at(),
-            &format!("`{name}` is written twice"),
-        )
+        findings.turn_away("duplicate-key", second.at(), &format!("`{name}` is written twice"))
     };
-    note.related(first.at(), "first written here")
-        .help("keep one of them");
+    note.related(first.at(), "first written here").help("keep one of them");
 }
 
 fn map(node: Node<'_>, item: &Schema, path: &Path<'_>, findings: &mut Findings<'_>) {
@@ -174,15 +134,7 @@ fn map(node: Node<'_>, item: &Schema, path: &Path<'_>, findings: &mut Findings<'
             duplicate(first, key, key.text(), findings);
         }
         if !value.is_null() {
-            walk(
-                value,
-                item,
-                &Path {
-                    parent: Some(path),
-                    step: Step::Key(key.text()),
-                },
-                findings,
-            );
+            walk(value, item, &Path { parent: Some(path), step: Step::Key(key.text()) }, findings);
         }
     }
 }
@@ -193,29 +145,15 @@ fn list(node: Node<'_>, spec: &List, path: &Path<'_>, findings: &mut Findings<'_
     }
     let count = node.items().count();
     if count > spec.max {
-        schema_says(
-            node,
-            &format!(
-                "`{path}` has {count} items, at most {} are allowed",
-                spec.max
-            ),
-            findings,
-        );
+        schema_says(node, &format!("`{path}` has {count} items, at most {} are allowed", spec.max), findings);
     }
     // calicoctl leaves an empty list out when it stores the object
     if count < spec.min && findings.door() != Door::Calicoctl {
-        schema_says(
-            node,
-            &format!("`{path}` needs at least {} item", spec.min),
-            findings,
-        );
+        schema_says(node, &format!("`{path}` needs at least {} item", spec.min), findings);
     }
     let mut seen: FxHashMap<&str, Node<'_>> = FxHashMap::default();
     for (index, item) in node.items().enumerate() {
-        let here = Path {
-            parent: Some(path),
-            step: Step::Index(index),
-        };
+        let here = Path { parent: Some(path), step: Step::Index(index) };
         if item.is_null() {
             if findings.door() == Door::Crd {
                 wrong_type(item, "a value", &here, findings);
@@ -228,10 +166,7 @@ fn list(node: Node<'_>, spec: &List, path: &Path<'_>, findings: &mut Findings<'_
             findings
                 .schema_rule(
                     item.at(),
-                    &format!(
-                        "`{}` is twice in `{path}`, which is a set",
-                        excerpt(item.text())
-                    ),
+                    &format!("`{}` is twice in `{path}`, which is a set", excerpt(item.text())),
                 )
                 .related(first.at(), "first written here")
                 .help("remove the repetition");
@@ -258,18 +193,14 @@ fn leaf(node: Node<'_>, schema: &Schema, path: &Path<'_>, findings: &mut Finding
         (Schema::Duration, Value::Str(text)) => {
             if !go_duration(text) {
                 let reason = format!("`{path}: {}` is no duration", excerpt(text));
-                findings
-                    .undecodable(node.at(), &reason)
-                    .help("durations look like `90s` or `1m30s`");
+                findings.undecodable(node.at(), &reason).help("durations look like `90s` or `1m30s`");
             }
         }
         (Schema::Port, Value::Str(text)) => match port::parse(text) {
             Ok(port) => port_bounds(port, node, path, findings),
             Err(error) => {
-                findings.undecodable(
-                    node.at(),
-                    &format!("`{}` in `{path}` is no port: {error}", excerpt(text)),
-                );
+                findings
+                    .undecodable(node.at(), &format!("`{}` in `{path}` is no port: {error}", excerpt(text)));
             }
         },
         (Schema::Port, value) => match integer(value) {
@@ -282,21 +213,13 @@ fn leaf(node: Node<'_>, schema: &Schema, path: &Path<'_>, findings: &mut Finding
                     );
                 }
             },
-            None => wrong_type(
-                node,
-                "a port number, `first:last` or a port name",
-                path,
-                findings,
-            ),
+            None => wrong_type(node, "a port number, `first:last` or a port name", path, findings),
         },
         (Schema::ByteOrString, Value::Str(_)) => {}
         (Schema::ByteOrString, value) => match integer(value) {
             Some(0..=255) => {}
             Some(n) => {
-                findings.undecodable(
-                    node.at(),
-                    &format!("`{path}: {n}` is out of range: 0 to 255"),
-                );
+                findings.undecodable(node.at(), &format!("`{path}: {n}` is out of range: 0 to 255"));
             }
             None => wrong_type(node, "a number or a name", path, findings),
         },
@@ -310,24 +233,13 @@ fn leaf(node: Node<'_>, schema: &Schema, path: &Path<'_>, findings: &mut Finding
         },
         (Schema::AsNumber, Value::Str(text)) if findings.door() == Door::Calicoctl => {
             if !names::is_as_number(text) {
-                findings.undecodable(
-                    node.at(),
-                    &format!("`{path}: {}` is no AS number", excerpt(text)),
-                );
+                findings.undecodable(node.at(), &format!("`{path}: {}` is no AS number", excerpt(text)));
             }
         }
         (Schema::AsNumber, value) => match integer(value) {
-            Some(n) => bounds(
-                n,
-                &Int {
-                    go: super::U32,
-                    schema: super::I32,
-                    tag: super::FULL,
-                },
-                node,
-                path,
-                findings,
-            ),
+            Some(n) => {
+                bounds(n, &Int { go: super::U32, schema: super::I32, tag: super::FULL }, node, path, findings)
+            }
             None => wrong_type(node, "an integer", path, findings),
         },
         (Schema::Bool, _) => wrong_type(node, "`true` or `false`", path, findings),
@@ -372,22 +284,13 @@ fn bounds(n: i64, spec: &Int, node: Node<'_>, path: &Path<'_>, findings: &mut Fi
 }
 
 /// calicoctl alone looks into a port (`validatePort`, `libcalico-go/lib/validator/v3/validator.go`, v3.32.1).
-fn port_bounds(
-    port: port::PortText<'_>,
-    node: Node<'_>,
-    path: &Path<'_>,
-    findings: &mut Findings<'_>,
-) {
+fn port_bounds(port: port::PortText<'_>, node: Node<'_>, path: &Path<'_>, findings: &mut Findings<'_>) {
     if findings.door() != Door::Calicoctl {
         return;
     }
     match port {
         port::PortText::Range(0, _) => {
-            findings.turn_away(
-                "wrong-value",
-                node.at(),
-                &format!("`{path}` must not begin with port 0"),
-            );
+            findings.turn_away("wrong-value", node.at(), &format!("`{path}` must not begin with port 0"));
         }
         port::PortText::Range(..) => {}
         port::PortText::Name(name) => {
@@ -427,19 +330,10 @@ fn fails(text: &str, check: Check, path: &Path<'_>) -> Option<(String, Option<St
     match check {
         Check::Any => None,
         Check::OneOf(values) if values.contains(&text) => None,
-        Check::Fold(values)
-            if text.is_empty() || values.iter().any(|v| v.eq_ignore_ascii_case(text)) =>
-        {
-            None
-        }
+        Check::Fold(values) if text.is_empty() || values.iter().any(|v| v.eq_ignore_ascii_case(text)) => None,
         Check::OneOf(values) | Check::Fold(values) => {
-            let all = values
-                .iter()
-                .map(|v| format!("`{v}`"))
-                .collect::<Vec<_>>()
-                .join(", ");
-            let help =
-                suggest(text, values.iter().copied()).map(|near| format!("did you mean `{near}`?"));
+            let all = values.iter().map(|v| format!("`{v}`")).collect::<Vec<_>>().join(", ");
+            let help = suggest(text, values.iter().copied()).map(|near| format!("did you mean `{near}`?"));
             Some((format!("`{path}: {written}` is none of {all}"), help))
         }
         Check::MaxLen(max) if text.chars().count() <= max => None,
@@ -467,16 +361,9 @@ fn wrong_type(node: Node<'_>, wanted: &str, path: &Path<'_>, findings: &mut Find
         Value::Map => "a mapping".to_owned(),
     };
     let place = path.to_string();
-    let subject = if place.is_empty() {
-        "it".to_owned()
-    } else {
-        format!("`{place}`")
-    };
-    let note = findings.turn_away(
-        "wrong-type",
-        node.at(),
-        &format!("{subject} must be {wanted}, and is {is}"),
-    );
+    let subject = if place.is_empty() { "it".to_owned() } else { format!("`{place}`") };
+    let note =
+        findings.turn_away("wrong-type", node.at(), &format!("{subject} must be {wanted}, and is {is}"));
     match node.value() {
         Value::Bool(_) | Value::Int(_) | Value::Float(_) if wanted == "a string" => {
             note.help("put it in quotes");

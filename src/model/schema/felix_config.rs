@@ -7,8 +7,7 @@
 
 use super::metadata::{METADATA, STRING_MAP};
 use super::{
-    Check, FULL, I32, INT, STR, STRINGS, Schema, U16, U32, field, int, list, one_of, required,
-    string,
+    Check, FULL, I32, INT, STR, STRINGS, Schema, U16, U32, field, int, list, one_of, required, string,
 };
 use crate::model::validate::names;
 use crate::syntax::cidr;
@@ -18,16 +17,10 @@ static DURATION: Schema = Schema::Duration;
 static PORT: Schema = Schema::Port;
 static PORTS: Schema = list(&PORT);
 static DSCP: Schema = Schema::ByteOrString;
-static CIDRS: Schema = list(&string(
-    Check::Any,
-    Check::Test(is_cidr_or_address, "CIDR or address"),
-));
+static CIDRS: Schema = list(&string(Check::Any, Check::Test(is_cidr_or_address, "CIDR or address")));
 static FILTERS: Schema = list(&string(
     Check::Any,
-    Check::Test(
-        names::is_interface_filter,
-        "name of an interface, with or without `+`",
-    ),
+    Check::Test(names::is_interface_filter, "name of an interface, with or without `+`"),
 ));
 static PROTO_PORTS: Schema = list(&Schema::Object(&[
     field("protocol", &STR),
@@ -36,10 +29,8 @@ static PROTO_PORTS: Schema = list(&Schema::Object(&[
 ]));
 static TABLE_RANGE: Schema = Schema::Object(&[required("min", &INT), required("max", &INT)]);
 static TABLE_RANGES: Schema = list(&TABLE_RANGE);
-static HEALTH_TIMEOUTS: Schema = list(&Schema::Object(&[
-    required("name", &STR),
-    required("timeout", &DURATION),
-]));
+static HEALTH_TIMEOUTS: Schema =
+    list(&Schema::Object(&[required("name", &STR), required("timeout", &DURATION)]));
 static CONNTRACK_TIMEOUTS: Schema = Schema::Object(&[
     field("creationGracePeriod", &STR),
     field("tcpSynSent", &STR),
@@ -50,19 +41,10 @@ static CONNTRACK_TIMEOUTS: Schema = Schema::Object(&[
     field("genericTimeout", &STR),
     field("icmpTimeout", &STR),
 ]);
-static ALLOW_ACTION: Schema = string(
-    Check::Fold(&["Accept", "Return"]),
-    Check::OneOf(&["Accept", "Return"]),
-);
+static ALLOW_ACTION: Schema = string(Check::Fold(&["Accept", "Return"]), Check::OneOf(&["Accept", "Return"]));
 static CHECKED_SWITCH: Schema = one_of(&["Enabled", "Disabled"]);
-static DENY_ACTION: Schema = string(
-    Check::Fold(&["Drop", "Reject"]),
-    Check::OneOf(&["Drop", "Reject"]),
-);
-static INTERFACE: Schema = string(
-    Check::Any,
-    Check::Test(names::is_interface, "name of an interface"),
-);
+static DENY_ACTION: Schema = string(Check::Fold(&["Drop", "Reject"]), Check::OneOf(&["Drop", "Reject"]));
+static INTERFACE: Schema = string(Check::Any, Check::Test(names::is_interface, "name of an interface"));
 static LOG_LEVEL: Schema = string(
     Check::Fold(&["Trace", "Debug", "Info", "Warning", "Error", "Fatal"]),
     Check::OneOf(&["Trace", "Debug", "Info", "Warning", "Error", "Fatal"]),
@@ -112,10 +94,7 @@ static SPEC: Schema = Schema::Object(&[
     field("maxIpsetSize", &INT),
     field(
         "iptablesBackend",
-        &string(
-            Check::OneOf(&["Legacy", "NFT", "Auto"]),
-            Check::OneOf(&["Auto", "NFT", "Legacy"]),
-        ),
+        &string(Check::OneOf(&["Legacy", "NFT", "Auto"]), Check::OneOf(&["Auto", "NFT", "Legacy"])),
     ),
     field("xdpRefreshInterval", &DURATION),
     field("netlinkTimeout", &DURATION),
@@ -124,16 +103,10 @@ static SPEC: Schema = Schema::Object(&[
     field("openstackRegion", &STR),
     field("interfacePrefix", &STR),
     field("interfaceExclude", &STR),
-    field(
-        "chainInsertMode",
-        &string(Check::Fold(&["Insert", "Append"]), Check::Any),
-    ),
+    field("chainInsertMode", &string(Check::Fold(&["Insert", "Append"]), Check::Any)),
     field(
         "defaultEndpointToHostAction",
-        &string(
-            Check::Fold(&["Drop", "Accept", "Return"]),
-            Check::OneOf(&["Drop", "Accept", "Return"]),
-        ),
+        &string(Check::Fold(&["Drop", "Accept", "Return"]), Check::OneOf(&["Drop", "Accept", "Return"])),
     ),
     field("iptablesFilterAllowAction", &ALLOW_ACTION),
     field("iptablesMangleAllowAction", &ALLOW_ACTION),
@@ -141,20 +114,11 @@ static SPEC: Schema = Schema::Object(&[
     field(
         "logPrefix",
         &string(
-            Check::Test(
-                is_log_prefix,
-                "prefix of letters, digits, `%`, `:`, `/`, `_`, `-` and spaces",
-            ),
+            Check::Test(is_log_prefix, "prefix of letters, digits, `%`, `:`, `/`, `_`, `-` and spaces"),
             Check::Any,
         ),
     ),
-    field(
-        "logActionRateLimit",
-        &string(
-            Check::Test(is_log_rate, "rate such as `10/minute`"),
-            Check::Any,
-        ),
-    ),
+    field("logActionRateLimit", &string(Check::Test(is_log_rate, "rate such as `10/minute`"), Check::Any)),
     field("logActionRateLimitBurst", &int(FULL, (0, 9999), FULL)),
     field("logFilePath", &STR),
     field("logSeverityFile", &LOG_LEVEL),
@@ -184,10 +148,7 @@ static SPEC: Schema = Schema::Object(&[
     field("prometheusMetricsEnabled", &BOOL),
     field(
         "prometheusMetricsHost",
-        &string(
-            Check::Any,
-            Check::Test(names::is_prometheus_host, "host name or address"),
-        ),
+        &string(Check::Any, Check::Test(names::is_prometheus_host, "host name or address")),
     ),
     field("prometheusMetricsPort", &INT),
     field("prometheusGoMetricsEnabled", &BOOL),
@@ -217,10 +178,7 @@ static SPEC: Schema = Schema::Object(&[
     field("usageReportingInterval", &DURATION),
     field("natPortRange", &PORT),
     field("natOutgoingAddress", &STR),
-    field(
-        "natOutgoingExclusions",
-        &one_of(&["IPPoolsOnly", "IPPoolsAndHostIPs"]),
-    ),
+    field("natOutgoingExclusions", &one_of(&["IPPoolsOnly", "IPPoolsAndHostIPs"])),
     field("deviceRouteSourceAddress", &STR),
     field("deviceRouteSourceAddressIPv6", &STR),
     field("deviceRouteProtocol", &INT),
@@ -239,19 +197,13 @@ static SPEC: Schema = Schema::Object(&[
         "iptablesNATOutgoingInterfaceFilter",
         &string(
             Check::Any,
-            Check::Test(
-                names::is_interface_filter,
-                "name of an interface, with or without `+`",
-            ),
+            Check::Test(names::is_interface_filter, "name of an interface, with or without `+`"),
         ),
     ),
     field("sidecarAccelerationEnabled", &BOOL),
     field("xdpEnabled", &BOOL),
     field("genericXDPEnabled", &BOOL),
-    field(
-        "nftablesMode",
-        &string(Check::OneOf(&["Disabled", "Enabled", "Auto"]), Check::Any),
-    ),
+    field("nftablesMode", &string(Check::OneOf(&["Disabled", "Enabled", "Auto"]), Check::Any)),
     field("nftablesRefreshInterval", &DURATION),
     field("nftablesFilterAllowAction", &ALLOW_ACTION),
     field("nftablesMangleAllowAction", &ALLOW_ACTION),
@@ -262,33 +214,21 @@ static SPEC: Schema = Schema::Object(&[
     field("bpfJITHardening", &one_of(&["Auto", "Strict"])),
     field(
         "bpfLogLevel",
-        &string(
-            Check::Fold(&["Off", "Info", "Debug"]),
-            Check::OneOf(&["Debug", "Info", "Off"]),
-        ),
+        &string(Check::Fold(&["Off", "Info", "Debug"]), Check::OneOf(&["Debug", "Info", "Off"])),
     ),
     field("bpfConntrackLogLevel", &one_of(&["Off", "Debug"])),
-    field(
-        "bpfConntrackMode",
-        &one_of(&["Auto", "Userspace", "BPFProgram"]),
-    ),
+    field("bpfConntrackMode", &one_of(&["Auto", "Userspace", "BPFProgram"])),
     field("bpfConntrackTimeouts", &CONNTRACK_TIMEOUTS),
     field("bpfLogFilters", &STRING_MAP),
     field("bpfCTLBLogFilter", &STR),
     field("bpfDataIfacePattern", &STR),
     field("bpfL3IfacePattern", &STR),
     field("bpfConnectTimeLoadBalancingEnabled", &BOOL),
-    field(
-        "bpfConnectTimeLoadBalancing",
-        &one_of(&["TCP", "Enabled", "Disabled"]),
-    ),
+    field("bpfConnectTimeLoadBalancing", &one_of(&["TCP", "Enabled", "Disabled"])),
     field("bpfHostNetworkedNATWithoutCTLB", &CHECKED_SWITCH),
     field(
         "bpfExternalServiceMode",
-        &string(
-            Check::Fold(&["Tunnel", "DSR"]),
-            Check::OneOf(&["Tunnel", "DSR"]),
-        ),
+        &string(Check::Fold(&["Tunnel", "DSR"]), Check::OneOf(&["Tunnel", "DSR"])),
     ),
     field("bpfDSROptoutCIDRs", &CIDRS),
     field("bpfExtToServiceConnmark", &int(FULL, FULL, (0, 4294967295))),
@@ -302,21 +242,12 @@ static SPEC: Schema = Schema::Object(&[
     field("bpfMapSizeRoute", &INT),
     field("bpfMapSizeConntrack", &INT),
     field("bpfMapSizePerCpuConntrack", &INT),
-    field(
-        "bpfMapSizeConntrackScaling",
-        &string(Check::Fold(&["Disabled", "DoubleIfFull"]), Check::Any),
-    ),
-    field(
-        "bpfMapSizeConntrackCleanupQueue",
-        &int(FULL, (1, i64::MAX), (1, i64::MAX)),
-    ),
+    field("bpfMapSizeConntrackScaling", &string(Check::Fold(&["Disabled", "DoubleIfFull"]), Check::Any)),
+    field("bpfMapSizeConntrackCleanupQueue", &int(FULL, (1, i64::MAX), (1, i64::MAX))),
     field("bpfMapSizeIPSets", &INT),
     field("bpfMapSizeIfState", &INT),
     field("bpfHostConntrackBypass", &BOOL),
-    field(
-        "bpfEnforceRPF",
-        &string(Check::Fold(&["Disabled", "Strict", "Loose"]), Check::Any),
-    ),
+    field("bpfEnforceRPF", &string(Check::Fold(&["Disabled", "Strict", "Loose"]), Check::Any)),
     field("bpfPolicyDebugEnabled", &BOOL),
     field("bpfForceTrackPacketsFromIfaces", &FILTERS),
     field("bpfDisableGROForIfaces", &STR),
@@ -325,24 +256,15 @@ static SPEC: Schema = Schema::Object(&[
     field("istioAmbientMode", &SWITCH),
     field("istioDSCPMark", &DSCP),
     field("cgroupV2Path", &STR),
-    field(
-        "flowLogsPolicyEvaluationMode",
-        &string(Check::OneOf(&["None", "Continuous"]), Check::Any),
-    ),
+    field("flowLogsPolicyEvaluationMode", &string(Check::OneOf(&["None", "Continuous"]), Check::Any)),
     field("bpfRedirectToPeer", &SWITCH),
     field("bpfAttachType", &one_of(&["TC", "TCX"])),
     field("flowLogsFlushInterval", &DURATION),
     field("flowLogsCollectorDebugTrace", &BOOL),
     field("flowLogsGoldmaneServer", &STR),
-    field(
-        "flowLogsLocalReporter",
-        &string(Check::OneOf(&["Disabled", "Enabled"]), Check::Any),
-    ),
+    field("flowLogsLocalReporter", &string(Check::OneOf(&["Disabled", "Enabled"]), Check::Any)),
     field("bpfProfiling", &SWITCH),
-    field(
-        "routeSource",
-        &string(Check::Fold(&["WorkloadIPs", "CalicoIPAM"]), Check::Any),
-    ),
+    field("routeSource", &string(Check::Fold(&["WorkloadIPs", "CalicoIPAM"]), Check::Any)),
     field("routeTableRanges", &TABLE_RANGES),
     field("routeTableRange", &TABLE_RANGE),
     field("routeSyncDisabled", &BOOL),
@@ -363,23 +285,14 @@ static SPEC: Schema = Schema::Object(&[
     field("wireguardMTUV6", &INT),
     field("wireguardHostEncryptionEnabled", &BOOL),
     field("wireguardKeepAlive", &DURATION),
-    field(
-        "awsSrcDstCheck",
-        &one_of(&["DoNothing", "Enable", "Disable"]),
-    ),
+    field("awsSrcDstCheck", &one_of(&["DoNothing", "Enable", "Disable"])),
     field(
         "serviceLoopPrevention",
-        &string(
-            Check::Fold(&["Drop", "Reject", "Disabled"]),
-            Check::OneOf(&["Drop", "Reject", "Disabled"]),
-        ),
+        &string(Check::Fold(&["Drop", "Reject", "Disabled"]), Check::OneOf(&["Drop", "Reject", "Disabled"])),
     ),
     field(
         "workloadSourceSpoofing",
-        &string(
-            Check::Fold(&["Disabled", "Any"]),
-            Check::OneOf(&["Disabled", "Any"]),
-        ),
+        &string(Check::Fold(&["Disabled", "Any"]), Check::OneOf(&["Disabled", "Any"])),
     ),
     field("mtuIfacePattern", &STR),
     field("floatingIPs", &SWITCH),
@@ -399,11 +312,7 @@ pub fn field_name(written: &str, fold: bool) -> Option<&'static str> {
     };
     let exact = fields.iter().find(|field| field.name == written);
     exact
-        .or_else(|| {
-            fields
-                .iter()
-                .find(|field| fold && field.name.eq_ignore_ascii_case(written))
-        })
+        .or_else(|| fields.iter().find(|field| fold && field.name.eq_ignore_ascii_case(written)))
         .map(|field| field.name)
 }
 
@@ -422,20 +331,14 @@ fn is_gate_list(text: &str) -> bool {
 
 fn is_list(text: &str, value_ok: impl Fn(&str) -> bool) -> bool {
     let name_ok = |name: &str| {
-        !name.is_empty()
-            && name
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
     };
     text.is_empty()
         || text
             .strip_suffix(',')
             .unwrap_or(text)
             .split(',')
-            .all(|item| {
-                item.split_once('=')
-                    .is_some_and(|(name, value)| name_ok(name) && value_ok(value))
-            })
+            .all(|item| item.split_once('=').is_some_and(|(name, value)| name_ok(name) && value_ok(value)))
 }
 
 /// calicoctl's own reading of the same lists: looser names, any value.
@@ -459,8 +362,7 @@ fn is_log_rate(text: &str) -> bool {
 }
 
 fn is_log_prefix(text: &str) -> bool {
-    text.bytes()
-        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'%' | b':' | b' ' | b'/' | b'_' | b'-'))
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'%' | b':' | b' ' | b'/' | b'_' | b'-'))
 }
 
 #[cfg(test)]

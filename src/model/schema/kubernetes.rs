@@ -2,9 +2,7 @@
 //! `policy.networking.k8s.io_clusternetworkpolicies.yaml`, v3.32.1).
 
 use super::metadata::{METADATA, STRING_MAP};
-use super::{
-    Check, FULL, I32, List, STR, STRINGS, Schema, field, int, list, one_of, required, string,
-};
+use super::{Check, FULL, I32, List, STR, STRINGS, Schema, field, int, list, one_of, required, string};
 
 static ANY: Schema = Schema::Any;
 
@@ -23,24 +21,15 @@ static LABEL_SELECTOR: Schema = Schema::Object(&[
 static PEERS: Schema = list(&Schema::Object(&[
     field("podSelector", &LABEL_SELECTOR),
     field("namespaceSelector", &LABEL_SELECTOR),
-    field(
-        "ipBlock",
-        &Schema::Object(&[required("cidr", &STR), field("except", &STRINGS)]),
-    ),
+    field("ipBlock", &Schema::Object(&[required("cidr", &STR), field("except", &STRINGS)])),
 ]));
 static PORTS: Schema = list(&Schema::Object(&[
     field("protocol", &STR),
     field("port", &Schema::IntOrString),
     field("endPort", &int(I32, I32, FULL)),
 ]));
-static INGRESS: Schema = list(&Schema::Object(&[
-    field("ports", &PORTS),
-    field("from", &PEERS),
-]));
-static EGRESS: Schema = list(&Schema::Object(&[
-    field("ports", &PORTS),
-    field("to", &PEERS),
-]));
+static INGRESS: Schema = list(&Schema::Object(&[field("ports", &PORTS), field("from", &PEERS)]));
+static EGRESS: Schema = list(&Schema::Object(&[field("ports", &PORTS), field("to", &PEERS)]));
 
 /// NetworkPolicy of Kubernetes.
 pub static NETWORK_POLICY: Schema = Schema::Object(&[
@@ -67,40 +56,22 @@ pub static STAGED_KUBERNETES_NETWORK_POLICY: Schema = Schema::Object(&[
     field(
         "spec",
         &Schema::Object(&[
-            field(
-                "stagedAction",
-                &one_of(&["Set", "Delete", "Learn", "Ignore"]),
-            ),
+            field("stagedAction", &one_of(&["Set", "Delete", "Learn", "Ignore"])),
             field("podSelector", &LABEL_SELECTOR),
             field("ingress", &INGRESS),
             field("egress", &EGRESS),
-            field(
-                "policyTypes",
-                &Schema::List(List {
-                    item: &STR,
-                    min: 1,
-                    max: 2,
-                    set: true,
-                }),
-            ),
+            field("policyTypes", &Schema::List(List { item: &STR, min: 1, max: 2, set: true })),
         ]),
     ),
 ]);
 
-static NAMESPACED_PODS: Schema = Schema::Object(&[
-    field("namespaceSelector", &LABEL_SELECTOR),
-    required("podSelector", &LABEL_SELECTOR),
-]);
-static SUBJECT: Schema = Schema::Object(&[
-    field("namespaces", &LABEL_SELECTOR),
-    field("pods", &NAMESPACED_PODS),
-]);
+static NAMESPACED_PODS: Schema =
+    Schema::Object(&[field("namespaceSelector", &LABEL_SELECTOR), required("podSelector", &LABEL_SELECTOR)]);
+static SUBJECT: Schema =
+    Schema::Object(&[field("namespaces", &LABEL_SELECTOR), field("pods", &NAMESPACED_PODS)]);
 
 static PORT_NUMBER: Schema = int(I32, (1, 65_535), FULL);
-static PORT_RANGE: Schema = Schema::Object(&[
-    required("start", &PORT_NUMBER),
-    required("end", &PORT_NUMBER),
-]);
+static PORT_RANGE: Schema = Schema::Object(&[required("start", &PORT_NUMBER), required("end", &PORT_NUMBER)]);
 static TRANSPORT: Schema = Schema::Object(&[field(
     "destinationPort",
     &Schema::Object(&[field("number", &PORT_NUMBER), field("range", &PORT_RANGE)]),
@@ -119,18 +90,9 @@ static PROTOCOLS: Schema = Schema::List(List {
 
 static ACTION: Schema = one_of(&["Accept", "Deny", "Pass"]);
 static RULE_NAME: Schema = string(Check::MaxLen(100), Check::Any);
-static NETWORKS: Schema = Schema::List(List {
-    item: &string(Check::MaxLen(43), Check::Any),
-    min: 1,
-    max: 25,
-    set: true,
-});
-static FROM: Schema = Schema::List(List {
-    item: &SUBJECT,
-    min: 1,
-    max: 25,
-    set: false,
-});
+static NETWORKS: Schema =
+    Schema::List(List { item: &string(Check::MaxLen(43), Check::Any), min: 1, max: 25, set: true });
+static FROM: Schema = Schema::List(List { item: &SUBJECT, min: 1, max: 25, set: false });
 static TO: Schema = Schema::List(List {
     item: &Schema::Object(&[
         field("namespaces", &LABEL_SELECTOR),

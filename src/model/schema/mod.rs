@@ -60,20 +60,12 @@ pub struct Field {
 
 /// An optional field.
 pub const fn field(name: &'static str, schema: &'static Schema) -> Field {
-    Field {
-        name,
-        schema,
-        required: false,
-    }
+    Field { name, schema, required: false }
 }
 
 /// A field that the API server's schema requires.
 pub const fn required(name: &'static str, schema: &'static Schema) -> Field {
-    Field {
-        name,
-        schema,
-        required: true,
-    }
+    Field { name, schema, required: true }
 }
 
 /// Bounds of an integer, inclusive.
@@ -103,12 +95,7 @@ pub const STR: Schema = string(Check::Any, Check::Any);
 /// Any list of strings.
 pub const STRINGS: Schema = list(&STR);
 /// A list of strings without repetition.
-pub const STRING_SET: Schema = Schema::List(List {
-    item: &STR,
-    min: 0,
-    max: usize::MAX,
-    set: true,
-});
+pub const STRING_SET: Schema = Schema::List(List { item: &STR, min: 0, max: usize::MAX, set: true });
 
 /// An integer with the bounds of Go, schema and tag.
 pub const fn int(go: (i64, i64), schema: (i64, i64), tag: (i64, i64)) -> Schema {
@@ -127,12 +114,7 @@ pub const fn one_of(values: &'static [&'static str]) -> Schema {
 
 /// A list without bounds.
 pub const fn list(item: &'static Schema) -> Schema {
-    Schema::List(List {
-        item,
-        min: 0,
-        max: usize::MAX,
-        set: false,
-    })
+    Schema::List(List { item, min: 0, max: usize::MAX, set: false })
 }
 
 /// What schema and tag ask of a string. calicoctl's tags say nothing about an empty one.

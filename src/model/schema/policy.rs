@@ -12,22 +12,12 @@ static NUMBER: Schema = Schema::Number;
 static PROTOCOL: Schema = Schema::ByteOrString;
 static PORT: Schema = Schema::Port;
 static PORTS: Schema = list(&PORT);
-static NAME: Schema = string(
-    Check::Any,
-    Check::Test(
-        is_subdomain_form,
-        "name of lower-case letters, digits, `-` and `.`",
-    ),
-);
+static NAME: Schema =
+    string(Check::Any, Check::Test(is_subdomain_form, "name of lower-case letters, digits, `-` and `.`"));
 /// `policy_common.go`: `action`.
 static ACTION: Schema = one_of(&["Allow", "Deny", "Log", "Pass"]);
 static DIRECTION: Schema = one_of(&["Ingress", "Egress"]);
-static TYPES: Schema = Schema::List(List {
-    item: &DIRECTION,
-    min: 1,
-    max: 2,
-    set: true,
-});
+static TYPES: Schema = Schema::List(List { item: &DIRECTION, min: 1, max: 2, set: true });
 static HINTS: Schema = list(&one_of(&["AssumeNeededOnEveryNode"]));
 static STAGED_ACTION: Schema = one_of(&["Set", "Delete", "Learn", "Ignore"]);
 static IP_VERSION: Schema = int(FULL, (4, 6), (4, 6));
@@ -38,8 +28,7 @@ static ICMP: Schema = Schema::Object(&[
 ]);
 
 static SERVICES: Schema = Schema::Object(&[field("name", &NAME), field("namespace", &NAME)]);
-static SERVICE_ACCOUNTS: Schema =
-    Schema::Object(&[field("names", &STRING_SET), field("selector", &STR)]);
+static SERVICE_ACCOUNTS: Schema = Schema::Object(&[field("names", &STRING_SET), field("selector", &STR)]);
 
 static ENTITY: Schema = Schema::Object(&[
     field("nets", &STRING_SET),
@@ -54,27 +43,10 @@ static ENTITY: Schema = Schema::Object(&[
 ]);
 
 static HTTP_TEXT: Schema = string(Check::MaxLen(1024), Check::Any);
-static HTTP_PATH: Schema =
-    Schema::Object(&[field("exact", &HTTP_TEXT), field("prefix", &HTTP_TEXT)]);
+static HTTP_PATH: Schema = Schema::Object(&[field("exact", &HTTP_TEXT), field("prefix", &HTTP_TEXT)]);
 static HTTP: Schema = Schema::Object(&[
-    field(
-        "methods",
-        &Schema::List(List {
-            item: &STR,
-            min: 0,
-            max: 20,
-            set: false,
-        }),
-    ),
-    field(
-        "paths",
-        &Schema::List(List {
-            item: &HTTP_PATH,
-            min: 0,
-            max: 20,
-            set: false,
-        }),
-    ),
+    field("methods", &Schema::List(List { item: &STR, min: 0, max: 20, set: false })),
+    field("paths", &Schema::List(List { item: &HTTP_PATH, min: 0, max: 20, set: false })),
 ]);
 
 static RULE: Schema = Schema::Object(&[
@@ -87,10 +59,7 @@ static RULE: Schema = Schema::Object(&[
     field("source", &ENTITY),
     field("destination", &ENTITY),
     field("http", &HTTP),
-    field(
-        "metadata",
-        &Schema::Object(&[field("annotations", &STRING_MAP)]),
-    ),
+    field("metadata", &Schema::Object(&[field("annotations", &STRING_MAP)])),
 ]);
 /// A list of rules.
 pub static RULES: Schema = list(&RULE);

@@ -2,8 +2,7 @@
 
 use super::metadata::METADATA;
 use super::{
-    Check, FULL, I32, List, STR, STRING_SET, STRINGS, Schema, U16, field, int, list, one_of,
-    required, string,
+    Check, FULL, I32, List, STR, STRING_SET, STRINGS, Schema, U16, field, int, list, one_of, required, string,
 };
 use crate::model::validate::names;
 use crate::syntax::cidr;
@@ -34,24 +33,16 @@ fn is_v6(text: &str) -> bool {
 fn is_ignored_interface(text: &str) -> bool {
     text != "*"
         && (1..=15).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'*' | b'-'))
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'*' | b'-'))
 }
 
 static NAME: Schema = string(
     Check::Any,
-    Check::Test(
-        names::is_subdomain_form,
-        "name of lower-case letters, digits, `-` and `.`",
-    ),
+    Check::Test(names::is_subdomain_form, "name of lower-case letters, digits, `-` and `.`"),
 );
 
 static SET_NETS: Schema = Schema::List(List {
-    item: &string(
-        Check::Any,
-        Check::Test(is_cidr_or_address, "CIDR or address"),
-    ),
+    item: &string(Check::Any, Check::Test(is_cidr_or_address, "CIDR or address")),
     min: 0,
     max: usize::MAX,
     set: true,
@@ -72,10 +63,7 @@ pub static TIER: Schema = Schema::Object(&[
     field("metadata", &METADATA),
     field(
         "spec",
-        &Schema::Object(&[
-            field("order", &NUMBER),
-            field("defaultAction", &one_of(&["Deny", "Pass"])),
-        ]),
+        &Schema::Object(&[field("order", &NUMBER), field("defaultAction", &one_of(&["Deny", "Pass"]))]),
     ),
     field("status", &ANY),
 ]);
@@ -98,18 +86,12 @@ pub static HOST_ENDPOINT: Schema = Schema::Object(&[
                 "node",
                 &string(
                     Check::MaxLen(253),
-                    Check::Test(
-                        names::is_subdomain_form,
-                        "name of lower-case letters, digits, `-` and `.`",
-                    ),
+                    Check::Test(names::is_subdomain_form, "name of lower-case letters, digits, `-` and `.`"),
                 ),
             ),
             field(
                 "interfaceName",
-                &string(
-                    Check::MaxLen(15),
-                    Check::Test(names::is_interface, "name of an interface, nor `*`"),
-                ),
+                &string(Check::MaxLen(15), Check::Test(names::is_interface, "name of an interface, nor `*`")),
             ),
             field(
                 "expectedIPs",
@@ -120,15 +102,7 @@ pub static HOST_ENDPOINT: Schema = Schema::Object(&[
                     set: true,
                 }),
             ),
-            field(
-                "profiles",
-                &Schema::List(List {
-                    item: &NAME,
-                    min: 0,
-                    max: usize::MAX,
-                    set: true,
-                }),
-            ),
+            field("profiles", &Schema::List(List { item: &NAME, min: 0, max: usize::MAX, set: true })),
             field("ports", &list(&ENDPOINT_PORT)),
         ]),
     ),
@@ -144,10 +118,7 @@ pub static IP_POOL: Schema = Schema::Object(&[
     field(
         "spec",
         &Schema::Object(&[
-            required(
-                "cidr",
-                &string(Check::Test(is_cidr, "CIDR"), Check::Test(is_cidr, "CIDR")),
-            ),
+            required("cidr", &string(Check::Test(is_cidr, "CIDR"), Check::Test(is_cidr, "CIDR"))),
             field("vxlanMode", &MODE),
             field("ipipMode", &MODE),
             field("natOutgoing", &BOOL),
@@ -173,10 +144,7 @@ pub static IP_POOL: Schema = Schema::Object(&[
 
 static CIDR_BLOCK: Schema = Schema::Object(&[field(
     "cidr",
-    &string(
-        Check::Test(is_cidr, "CIDR"),
-        Check::Test(is_net, "CIDR without host bits"),
-    ),
+    &string(Check::Test(is_cidr, "CIDR"), Check::Test(is_net, "CIDR without host bits")),
 )]);
 static CIDR_BLOCKS: Schema = list(&CIDR_BLOCK);
 static ENABLED: Schema = string(Check::OneOf(&["Enabled", "Disabled"]), Check::Any);
@@ -203,22 +171,13 @@ pub static BGP_CONFIGURATION: Schema = Schema::Object(&[
             field("serviceExternalIPs", &CIDR_BLOCKS),
             field("serviceClusterIPs", &CIDR_BLOCKS),
             field("serviceLoadBalancerAggregation", &ENABLED),
-            field(
-                "communities",
-                &list(&Schema::Object(&[
-                    field("name", &NAME),
-                    field("value", &STR),
-                ])),
-            ),
+            field("communities", &list(&Schema::Object(&[field("name", &NAME), field("value", &STR)]))),
             field(
                 "prefixAdvertisements",
                 &list(&Schema::Object(&[
                     field(
                         "cidr",
-                        &string(
-                            Check::Test(is_cidr, "CIDR"),
-                            Check::Test(is_net, "CIDR without host bits"),
-                        ),
+                        &string(Check::Test(is_cidr, "CIDR"), Check::Test(is_net, "CIDR without host bits")),
                     ),
                     field("communities", &STRINGS),
                 ])),
@@ -228,38 +187,22 @@ pub static BGP_CONFIGURATION: Schema = Schema::Object(&[
                 "nodeMeshPassword",
                 &Schema::Object(&[field(
                     "secretKeyRef",
-                    &Schema::Object(&[
-                        required("key", &STR),
-                        field("name", &STR),
-                        field("optional", &BOOL),
-                    ]),
+                    &Schema::Object(&[required("key", &STR), field("name", &STR), field("optional", &BOOL)]),
                 )]),
             ),
             field("nodeMeshMaxRestartTime", &Schema::Duration),
-            field(
-                "bindMode",
-                &string(Check::OneOf(&["None", "NodeIP"]), Check::Any),
-            ),
+            field("bindMode", &string(Check::OneOf(&["None", "NodeIP"]), Check::Any)),
             field(
                 "ignoredInterfaces",
                 &Schema::List(List {
-                    item: &string(
-                        Check::Any,
-                        Check::Test(is_ignored_interface, "name of an interface"),
-                    ),
+                    item: &string(Check::Any, Check::Test(is_ignored_interface, "name of an interface")),
                     min: 0,
                     max: usize::MAX,
                     set: true,
                 }),
             ),
-            field(
-                "localWorkloadPeeringIPV4",
-                &string(Check::Any, Check::Test(is_v4, "IPv4 address")),
-            ),
-            field(
-                "localWorkloadPeeringIPV6",
-                &string(Check::Any, Check::Test(is_v6, "IPv6 address")),
-            ),
+            field("localWorkloadPeeringIPV4", &string(Check::Any, Check::Test(is_v4, "IPv4 address"))),
+            field("localWorkloadPeeringIPV6", &string(Check::Any, Check::Test(is_v6, "IPv6 address"))),
             field("programClusterRoutes", &ENABLED),
             field("ipv4NormalRoutePriority", &PRIORITY),
             field("ipv6NormalRoutePriority", &PRIORITY),
@@ -333,10 +276,7 @@ pub static KUBE_CONTROLLERS_CONFIGURATION: Schema = Schema::Object(&[
                     field("serviceAccount", &RECONCILER),
                     field("namespace", &RECONCILER),
                     field("loadBalancer", &Schema::Object(&[field("assignIPs", &STR)])),
-                    field(
-                        "policyMigration",
-                        &Schema::Object(&[field("enabled", &STR)]),
-                    ),
+                    field("policyMigration", &Schema::Object(&[field("enabled", &STR)])),
                 ]),
             ),
         ]),

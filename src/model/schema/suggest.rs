@@ -26,9 +26,7 @@ fn distance(a: &str, b: &str) -> usize {
                 i + j
             } else {
                 let replace = rows[(i - 1) * width + j - 1] + usize::from(a[i - 1] != b[j - 1]);
-                let mut best = replace
-                    .min(rows[(i - 1) * width + j] + 1)
-                    .min(rows[i * width + j - 1] + 1);
+                let mut best = replace.min(rows[(i - 1) * width + j] + 1).min(rows[i * width + j - 1] + 1);
                 if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
                     best = best.min(rows[(i - 2) * width + j - 2] + 1);
                 }
@@ -45,14 +43,7 @@ mod tests {
 
     #[test]
     fn finds_the_word_that_was_meant() {
-        let fields = [
-            "podSelector",
-            "ingress",
-            "egress",
-            "policyTypes",
-            "ports",
-            "preDNAT",
-        ];
+        let fields = ["podSelector", "ingress", "egress", "policyTypes", "ports", "preDNAT"];
         assert_eq!(suggest("podSelectr", fields), Some("podSelector"));
         assert_eq!(suggest("prots", fields), Some("ports"));
         assert_eq!(suggest("preDnat", fields), Some("preDNAT"));

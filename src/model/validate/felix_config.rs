@@ -22,40 +22,29 @@ pub fn by_calicoctl(spec: &Reader<'_>, findings: &mut Findings<'_>) {
         if let Value::Str(text) = range.value()
             && matches!(port::parse(text), Ok(port::PortText::Name(_)))
         {
-            let reason = format!(
-                "`{}` in `kubeNodePortRanges` is a name: only numbers are allowed",
-                excerpt(text)
-            );
+            let reason =
+                format!("`{}` in `kubeNodePortRanges` is a name: only numbers are allowed", excerpt(text));
             findings.turn_away("bad-felix-configuration", range.at(), &reason);
         }
     }
     for text in spec.texts("externalNodesList") {
         if cidr::parse_or_address(&text.value).is_none_or(|cidr| cidr.version() != 4) {
-            let reason = format!(
-                "`{}` in `externalNodesList` is no IPv4 CIDR",
-                excerpt(&text.value)
-            );
+            let reason = format!("`{}` in `externalNodesList` is no IPv4 CIDR", excerpt(&text.value));
             findings.turn_away("bad-felix-configuration", text.at, &reason);
         }
     }
-    for (field, version) in [
-        ("natOutgoingAddress", 4),
-        ("deviceRouteSourceAddress", 4),
-        ("deviceRouteSourceAddressIPv6", 6),
-    ] {
+    for (field, version) in
+        [("natOutgoingAddress", 4), ("deviceRouteSourceAddress", 4), ("deviceRouteSourceAddressIPv6", 6)]
+    {
         let text = spec.spanned(field);
         let address = text.value.parse::<std::net::IpAddr>();
         if !text.value.is_empty() && !address.is_ok_and(|a| a.is_ipv4() == (version == 4)) {
-            let reason = format!(
-                "`{field}: {}` is no IPv{version} address",
-                excerpt(&text.value)
-            );
+            let reason = format!("`{field}: {}` is no IPv{version} address", excerpt(&text.value));
             findings.turn_away("bad-felix-configuration", text.at, &reason);
         }
     }
     let region = spec.spanned("openstackRegion");
-    if !region.value.is_empty() && (region.value.len() > 46 || !names::is_dns_label(&region.value))
-    {
+    if !region.value.is_empty() && (region.value.len() > 46 || !names::is_dns_label(&region.value)) {
         let reason = "`openstackRegion` must be a DNS label of at most 46 characters";
         findings.turn_away("bad-felix-configuration", region.at, reason);
     }
@@ -80,11 +69,7 @@ pub fn by_calicoctl(spec: &Reader<'_>, findings: &mut Findings<'_>) {
     table_ranges(spec, findings);
     if both_table_ranges(spec) {
         let reason = "`routeTableRange` and `routeTableRanges` exclude each other";
-        findings.turn_away(
-            "bad-felix-configuration",
-            spec.at_of("routeTableRange"),
-            reason,
-        );
+        findings.turn_away("bad-felix-configuration", spec.at_of("routeTableRange"), reason);
     }
 }
 
@@ -101,8 +86,7 @@ fn both_table_ranges(spec: &Reader<'_>) -> bool {
 }
 
 fn table_ranges(spec: &Reader<'_>, findings: &mut Findings<'_>) {
-    let bounds =
-        |range: &Reader<'_>| (range.int("min").unwrap_or(0), range.int("max").unwrap_or(0));
+    let bounds = |range: &Reader<'_>| (range.int("min").unwrap_or(0), range.int("max").unwrap_or(0));
     if let Some(range) = spec.sub_if("routeTableRange") {
         let (min, max) = bounds(&range);
         if !(min >= 1 && max >= min && max <= 250) {
@@ -124,12 +108,7 @@ fn table_ranges(spec: &Reader<'_>, findings: &mut Findings<'_>) {
         tables = tables.saturating_add(max - min + 1);
     }
     if tables > 0xffff {
-        let reason =
-            format!("`routeTableRanges` covers {tables} tables, at most 65535 are allowed");
-        findings.turn_away(
-            "bad-felix-configuration",
-            spec.at_of("routeTableRanges"),
-            &reason,
-        );
+        let reason = format!("`routeTableRanges` covers {tables} tables, at most 65535 are allowed");
+        findings.turn_away("bad-felix-configuration", spec.at_of("routeTableRanges"), &reason);
     }
 }

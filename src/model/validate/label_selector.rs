@@ -7,21 +7,12 @@ use crate::model::text::{excerpt, scalar_text};
 
 /// Checks a label selector, which stands at `field`.
 pub fn check(selector: &Reader<'_>, field: &str, findings: &mut Findings<'_>) {
-    for (key, value) in selector
-        .get("matchLabels")
-        .iter()
-        .flat_map(|node| node.entries())
-    {
+    for (key, value) in selector.get("matchLabels").iter().flat_map(|node| node.entries()) {
         label_key(key.text(), key.at(), field, findings);
         label_value(&scalar_text(value), value.at(), field, findings);
     }
     for expression in selector.subs("matchExpressions") {
-        label_key(
-            &expression.text("key"),
-            expression.at_of("key"),
-            field,
-            findings,
-        );
+        label_key(&expression.text("key"), expression.at_of("key"), field, findings);
         let operator = expression.text("operator");
         let values = expression.texts("values");
         let reason = match &*operator {
@@ -48,25 +39,14 @@ pub fn check(selector: &Reader<'_>, field: &str, findings: &mut Findings<'_>) {
 
 fn label_key(key: &str, at: crate::diagnostic::Location, field: &str, findings: &mut Findings<'_>) {
     if let Err(why) = names::qualified_name(key) {
-        let reason = format!(
-            "`{}` in `{field}` is no key of a label: {why}",
-            excerpt(key)
-        );
+        let reason = format!("`{}` in `{field}` is no key of a label: {why}", excerpt(key));
         findings.turn_away("bad-label-selector", at, &reason);
     }
 }
 
-fn label_value(
-    value: &str,
-    at: crate::diagnostic::Location,
-    field: &str,
-    findings: &mut Findings<'_>,
-) {
+fn label_value(value: &str, at: crate::diagnostic::Location, field: &str, findings: &mut Findings<'_>) {
     if let Err(why) = names::label_value(value) {
-        let reason = format!(
-            "`{}` in `{field}` is no value of a label: {why}",
-            excerpt(value)
-        );
+        let reason = format!("`{}` in `{field}` is no value of a label: {why}", excerpt(value));
         findings.turn_away("bad-label-selector", at, &reason);
     }
 }

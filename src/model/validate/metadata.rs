@@ -40,17 +40,13 @@ pub fn metadata(metadata: &Reader<'_>, rule: NameRule, findings: &mut Findings<'
     let mut size = 0;
     for (key, value) in annotations.iter().flat_map(|node| node.entries()) {
         if let Err(why) = names::qualified_name(&key.text().to_lowercase()) {
-            let reason = format!(
-                "`{}` is no key of an annotation: {why}",
-                excerpt(key.text())
-            );
+            let reason = format!("`{}` is no key of an annotation: {why}", excerpt(key.text()));
             findings.turn_away("bad-annotation", key.at(), &reason);
         }
         size += key.text().len() + value.text().len();
     }
     if size > MAX_ANNOTATIONS {
-        let reason =
-            format!("its annotations have {size} bytes, at most {MAX_ANNOTATIONS} are allowed");
+        let reason = format!("its annotations have {size} bytes, at most {MAX_ANNOTATIONS} are allowed");
         findings.turn_away("bad-annotation", metadata.at_of("annotations"), &reason);
     }
 }
@@ -58,19 +54,12 @@ pub fn metadata(metadata: &Reader<'_>, rule: NameRule, findings: &mut Findings<'
 fn name(metadata: &Reader<'_>, rule: NameRule, findings: &mut Findings<'_>) {
     let name = metadata.text("name");
     let at = metadata.at_of("name");
-    let longest = if rule == NameRule::Tier {
-        names::MAX_LABEL
-    } else {
-        names::MAX_SUBDOMAIN
-    };
+    let longest = if rule == NameRule::Tier { names::MAX_LABEL } else { names::MAX_SUBDOMAIN };
     if name.len() > longest {
         findings.turn_away(
             "bad-name",
             at,
-            &format!(
-                "its name has {} characters, at most {longest} are allowed",
-                name.len()
-            ),
+            &format!("its name has {} characters, at most {longest} are allowed", name.len()),
         );
     }
     if !names::is_subdomain_form(&name) {
@@ -92,17 +81,15 @@ fn name(metadata: &Reader<'_>, rule: NameRule, findings: &mut Findings<'_>) {
     }
     let narrower = match rule {
         NameRule::Subdomain => None,
-        NameRule::NetworkPolicy => (!names::is_network_policy_name(&name))
-            .then_some("the name of a policy has at most one `.`"),
-        NameRule::GlobalNetworkPolicy => (!names::is_global_policy_name(&name))
-            .then_some("the name of a policy has at most one `.`"),
+        NameRule::NetworkPolicy => {
+            (!names::is_network_policy_name(&name)).then_some("the name of a policy has at most one `.`")
+        }
+        NameRule::GlobalNetworkPolicy => {
+            (!names::is_global_policy_name(&name)).then_some("the name of a policy has at most one `.`")
+        }
         NameRule::Tier => (!names::is_label_form(&name)).then_some("the name of a tier has no `.`"),
     };
     if let Some(why) = narrower {
-        findings.turn_away(
-            "bad-name",
-            at,
-            &format!("`{}` is no name for it: {why}", excerpt(&name)),
-        );
+        findings.turn_away("bad-name", at, &format!("`{}` is no name for it: {why}", excerpt(&name)));
     }
 }

@@ -48,31 +48,20 @@ pub fn is_global_policy_name(text: &str) -> bool {
 
 /// A name of an interface, or `*` (`:84`).
 pub fn is_interface(text: &str) -> bool {
-    text == "*"
-        || chars(text, 1..=15, |b| {
-            b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-')
-        })
+    text == "*" || chars(text, 1..=15, |b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
 }
 
 /// A name of an interface that may end with a wildcard `+` (`:89`).
 pub fn is_interface_filter(text: &str) -> bool {
-    chars(text, 1..=15, |b| {
-        b.is_ascii_alphanumeric() || matches!(b, b':' | b'.' | b'_' | b'+' | b'-')
-    })
+    chars(text, 1..=15, |b| b.is_ascii_alphanumeric() || matches!(b, b':' | b'.' | b'_' | b'+' | b'-'))
 }
 
 /// A host name or address for Prometheus to listen on (`:82`).
 pub fn is_prometheus_host(text: &str) -> bool {
-    chars(text, 1..=64, |b| {
-        b.is_ascii_alphanumeric() || matches!(b, b':' | b'.' | b'_' | b'+' | b'-')
-    })
+    chars(text, 1..=64, |b| b.is_ascii_alphanumeric() || matches!(b, b':' | b'.' | b'_' | b'+' | b'-'))
 }
 
-fn chars(
-    text: &str,
-    length: std::ops::RangeInclusive<usize>,
-    allowed: impl Fn(u8) -> bool,
-) -> bool {
+fn chars(text: &str, length: std::ops::RangeInclusive<usize>, allowed: impl Fn(u8) -> bool) -> bool {
     length.contains(&text.len()) && text.bytes().all(allowed)
 }
 
@@ -93,10 +82,7 @@ pub fn port_name(text: &str) -> Result<(), &'static str> {
     if text.len() > 15 {
         return Err("it is longer than 15 characters");
     }
-    if !text
-        .bytes()
-        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-    {
+    if !text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
         return Err("only lower-case letters, digits and `-` are allowed");
     }
     if !text.bytes().any(|b| b.is_ascii_lowercase()) {
@@ -157,9 +143,7 @@ fn is_label_text(text: &str) -> bool {
         (Some(first), Some(last)) => {
             first.is_ascii_alphanumeric()
                 && last.is_ascii_alphanumeric()
-                && bytes
-                    .iter()
-                    .all(|&b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+                && bytes.iter().all(|&b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
         }
         _ => false,
     }
@@ -172,10 +156,7 @@ mod tests {
     #[test]
     fn names_of_policies() {
         for name in ["a", "default.web", "a-1"] {
-            assert!(
-                is_global_policy_name(name) && is_network_policy_name(name),
-                "{name}"
-            );
+            assert!(is_global_policy_name(name) && is_network_policy_name(name), "{name}");
         }
         for name in ["", "a.b.c", "Web", "-a", "a-", "a..b", "a_b", "<worker>"] {
             assert!(!is_global_policy_name(name), "{name}");
@@ -187,16 +168,7 @@ mod tests {
     #[test]
     fn names_of_ports() {
         assert!(port_name("http-2").is_ok());
-        for name in [
-            "",
-            "8080",
-            "30000-32767",
-            "a--b",
-            "-a",
-            "a-",
-            "HTTP",
-            "longer-than-15-ch",
-        ] {
+        for name in ["", "8080", "30000-32767", "a--b", "-a", "a-", "HTTP", "longer-than-15-ch"] {
             assert!(port_name(name).is_err(), "{name}");
         }
     }
@@ -206,15 +178,7 @@ mod tests {
         for key in ["app", "example.com/zone", "A_b.c-d"] {
             assert!(qualified_name(key).is_ok(), "{key}");
         }
-        for key in [
-            "",
-            "/a",
-            "a/",
-            "a/b/c",
-            "Example.com/a",
-            "a b",
-            &"x".repeat(64),
-        ] {
+        for key in ["", "/a", "a/", "a/b/c", "Example.com/a", "a b", &"x".repeat(64)] {
             assert!(qualified_name(key).is_err(), "{key}");
         }
         assert!(label_value("").is_ok());

@@ -5,9 +5,7 @@ use super::{label_selector, names};
 use crate::diagnostic::Spanned;
 use crate::model::findings::Findings;
 use crate::model::lower::reader::Reader;
-use crate::model::network_policy::{
-    IntOrString, IpBlock, NetworkPolicy, NetworkPolicyRule, PolicyPort,
-};
+use crate::model::network_policy::{IntOrString, IpBlock, NetworkPolicy, NetworkPolicyRule, PolicyPort};
 use crate::model::text::excerpt;
 use crate::syntax::cidr::{self, Cidr};
 
@@ -16,18 +14,12 @@ pub fn check(policy: &NetworkPolicy, spec: &Reader<'_>, findings: &mut Findings<
     label_selector::check(&spec.sub("podSelector"), "podSelector", findings);
     let types = spec.texts("policyTypes");
     if let Some(third) = types.get(2) {
-        findings.turn_away(
-            "wrong-value",
-            third.at,
-            "`policyTypes` has more than two entries",
-        );
+        findings.turn_away("wrong-value", third.at, "`policyTypes` has more than two entries");
     }
     for entry in &types {
         if !matches!(&*entry.value, "Ingress" | "Egress") {
-            let reason = format!(
-                "`policyTypes` entry `{}` is neither `Ingress` nor `Egress`",
-                excerpt(&entry.value)
-            );
+            let reason =
+                format!("`policyTypes` entry `{}` is neither `Ingress` nor `Egress`", excerpt(&entry.value));
             findings.turn_away("wrong-value", entry.at, &reason);
         }
     }
@@ -58,11 +50,7 @@ fn rules(
             match &peer.ip_block {
                 Some(_) if any => {
                     findings
-                        .turn_away(
-                            "bad-peer",
-                            peer.at,
-                            "`ipBlock` excludes selectors in the same peer",
-                        )
+                        .turn_away("bad-peer", peer.at, "`ipBlock` excludes selectors in the same peer")
                         .help("begin a second list item for the other");
                 }
                 Some(block) => ip_block(block, findings),
@@ -78,10 +66,7 @@ fn rules(
 
 fn port_valid(port: &PolicyPort, reader: &Reader<'_>, findings: &mut Findings<'_>) {
     if reader.has("protocol") && !matches!(&*port.protocol, "TCP" | "UDP" | "SCTP") {
-        let reason = format!(
-            "`protocol: {}` is none of `TCP`, `UDP`, `SCTP`",
-            excerpt(&port.protocol)
-        );
+        let reason = format!("`protocol: {}` is none of `TCP`, `UDP`, `SCTP`", excerpt(&port.protocol));
         let upper = port.protocol.to_ascii_uppercase();
         let note = findings.turn_away("bad-protocol", reader.at_of("protocol"), &reason);
         if matches!(&*upper, "TCP" | "UDP" | "SCTP") {
@@ -116,11 +101,7 @@ fn port_valid(port: &PolicyPort, reader: &Reader<'_>, findings: &mut Findings<'_
             }
         }
         None if port.end_port.is_some() => {
-            findings.turn_away(
-                "bad-port",
-                reader.at_of("endPort"),
-                "`endPort` needs a `port`",
-            );
+            findings.turn_away("bad-port", reader.at_of("endPort"), "`endPort` needs a `port`");
         }
         None => {}
     }
@@ -138,17 +119,15 @@ fn ip_block(block: &IpBlock, findings: &mut Findings<'_>) {
     for except in &block.except {
         let inner = cidr_valid(except, findings);
         if let (Some(outer), Some(inner)) = (outer, inner) {
-            let inside = outer.net.contains(&inner.address)
-                && outer.net.prefix_len() < inner.net.prefix_len();
+            let inside =
+                outer.net.contains(&inner.address) && outer.net.prefix_len() < inner.net.prefix_len();
             if !inside {
                 let reason = format!(
                     "`{}` in `except` is no part of `{}`",
                     excerpt(&except.value),
                     excerpt(&block.cidr.value)
                 );
-                findings
-                    .turn_away("bad-net", except.at, &reason)
-                    .related(block.cidr.at, "the block");
+                findings.turn_away("bad-net", except.at, &reason).related(block.cidr.at, "the block");
             }
         }
     }

@@ -8,28 +8,17 @@ use crate::model::lower::reader::Reader;
 
 /// Whether the kind has no namespace.
 fn is_global(kind: PolicyKind) -> bool {
-    matches!(
-        kind,
-        PolicyKind::GlobalNetworkPolicy | PolicyKind::StagedGlobalNetworkPolicy
-    )
+    matches!(kind, PolicyKind::GlobalNetworkPolicy | PolicyKind::StagedGlobalNetworkPolicy)
 }
 
 /// Everything calicoctl asks of a policy but of its rules one by one. `spec` reads `spec`.
 pub fn by_calicoctl(policy: &Policy, spec: &Reader<'_>, findings: &mut Findings<'_>) {
     selector::check(&policy.selector, "selector", findings);
-    selector::check(
-        &policy.service_account_selector,
-        "serviceAccountSelector",
-        findings,
-    );
+    selector::check(&policy.service_account_selector, "serviceAccountSelector", findings);
     selector::check(&policy.namespace_selector, "namespaceSelector", findings);
     let hints = spec.texts("performanceHints");
     if let Some(second) = hints.get(1) {
-        findings.turn_away(
-            "repeated-item",
-            second.at,
-            "`performanceHints` has one entry twice",
-        );
+        findings.turn_away("repeated-item", second.at, "`performanceHints` has one entry twice");
     }
     if policy.staged == Some(StagedAction::Delete) {
         deletion(policy, spec, findings);
@@ -68,10 +57,7 @@ fn host_fields(
     mut report: impl FnMut(crate::diagnostic::Location, &str),
 ) {
     if policy.do_not_track && policy.pre_dnat {
-        report(
-            spec.at_of("preDNAT"),
-            "`preDNAT` and `doNotTrack` exclude each other",
-        );
+        report(spec.at_of("preDNAT"), "`preDNAT` and `doNotTrack` exclude each other");
     }
     if policy.pre_dnat && !policy.egress.is_empty() {
         report(
@@ -80,21 +66,11 @@ fn host_fields(
         );
     }
     if policy.pre_dnat && policy.types.contains(&Direction::Egress) {
-        report(
-            spec.at_of("types"),
-            "a `preDNAT` policy cannot have the type `Egress`",
-        );
+        report(spec.at_of("types"), "a `preDNAT` policy cannot have the type `Egress`");
     }
     if !policy.apply_on_forward && (policy.pre_dnat || policy.do_not_track) {
-        let field = if policy.pre_dnat {
-            "preDNAT"
-        } else {
-            "doNotTrack"
-        };
-        report(
-            spec.at_of(field),
-            &format!("`{field}: true` needs `applyOnForward: true`"),
-        );
+        let field = if policy.pre_dnat { "preDNAT" } else { "doNotTrack" };
+        report(spec.at_of(field), &format!("`{field}: true` needs `applyOnForward: true`"));
     }
 }
 
@@ -104,15 +80,11 @@ fn directions(policy: &Policy, findings: &mut Findings<'_>) {
     for (direction, rules) in all {
         let ingress = direction == "ingress";
         for rule in rules {
-            let (own, other) = if ingress {
-                (&rule.source, &rule.destination)
-            } else {
-                (&rule.destination, &rule.source)
-            };
+            let (own, other) =
+                if ingress { (&rule.source, &rule.destination) } else { (&rule.destination, &rule.source) };
             if let Some(services) = &other.services {
                 let wrong = if ingress { "destination" } else { "source" };
-                let reason =
-                    format!("`services` cannot stand in the `{wrong}` of an {direction} rule");
+                let reason = format!("`services` cannot stand in the `{wrong}` of an {direction} rule");
                 findings.turn_away("bad-service-match", services.at, &reason);
             }
             if let Some(services) = &own.services
@@ -128,11 +100,7 @@ fn directions(policy: &Policy, findings: &mut Findings<'_>) {
                     .help("add `namespace:` beside `name:`");
             }
             if let Some(at) = rule.http.filter(|_| !ingress) {
-                findings.turn_away(
-                    "bad-http-match",
-                    at,
-                    "`http` cannot stand in an egress rule",
-                );
+                findings.turn_away("bad-http-match", at, "`http` cannot stand in an egress rule");
             }
         }
     }

@@ -42,11 +42,7 @@ pub fn by_calicoctl(pool: &IpPool, spec: &Reader<'_>, findings: &mut Findings<'_
         let text = spec.spanned(field);
         selector::check(&text, field, findings);
         if text.value.contains("global(") {
-            findings.turn_away(
-                "misplaced-global",
-                text.at,
-                &format!("`global()` cannot stand in `{field}`"),
-            );
+            findings.turn_away("misplaced-global", text.at, &format!("`global()` cannot stand in `{field}`"));
         }
     }
     let has = |wanted: &str| pool.allowed_uses.iter().any(|u| &**u == wanted);
@@ -65,8 +61,7 @@ pub fn by_calicoctl(pool: &IpPool, spec: &Reader<'_>, findings: &mut Findings<'_
             "a `LoadBalancer` pool cannot set `disableBGPExport`",
         );
     }
-    if has("Tunnel") && spec.has("namespaceSelector") && !spec.text("namespaceSelector").is_empty()
-    {
+    if has("Tunnel") && spec.has("namespaceSelector") && !spec.text("namespaceSelector").is_empty() {
         findings.turn_away(
             "bad-pool",
             spec.at_of("namespaceSelector"),
@@ -88,24 +83,15 @@ fn modes(pool: &IpPool, spec: &Reader<'_>, mut report: impl FnMut(Location, &str
     let (ipip, vxlan) = (on(&pool.ipip_mode), on(&pool.vxlan_mode));
     let has = |wanted: &str| pool.allowed_uses.iter().any(|u| &**u == wanted);
     if ipip && vxlan {
-        report(
-            spec.at_of("vxlanMode"),
-            "`ipipMode` and `vxlanMode` cannot both be enabled",
-        );
+        report(spec.at_of("vxlanMode"), "`ipipMode` and `vxlanMode` cannot both be enabled");
     }
     if ipip && matches!(pool.cidr.value, IpNet::V6(_)) {
         report(spec.at_of("ipipMode"), "IPIP is for IPv4 pools only");
     }
     if has("LoadBalancer") && (ipip || vxlan) {
-        report(
-            spec.at_of("allowedUses"),
-            "a `LoadBalancer` pool has no encapsulation",
-        );
+        report(spec.at_of("allowedUses"), "a `LoadBalancer` pool has no encapsulation");
     }
     if has("LoadBalancer") && (has("Workload") || has("Tunnel")) {
-        report(
-            spec.at_of("allowedUses"),
-            "`LoadBalancer` cannot be combined with other uses",
-        );
+        report(spec.at_of("allowedUses"), "`LoadBalancer` cannot be combined with other uses");
     }
 }

@@ -13,10 +13,7 @@ const PROTOCOLS: [&str; 6] = ["TCP", "UDP", "ICMP", "ICMPv6", "SCTP", "UDPLite"]
 
 /// Everything calicoctl asks of a rule. `reader` reads the rule's mapping.
 pub fn by_calicoctl(rule: &Rule, reader: &Reader<'_>, findings: &mut Findings<'_>) {
-    for (protocol, name) in [
-        (&rule.protocol, "protocol"),
-        (&rule.not_protocol, "notProtocol"),
-    ] {
+    for (protocol, name) in [(&rule.protocol, "protocol"), (&rule.not_protocol, "notProtocol")] {
         if let Some(spanned) = protocol {
             protocol_known(spanned, name, findings);
         }
@@ -32,10 +29,7 @@ pub fn by_calicoctl(rule: &Rule, reader: &Reader<'_>, findings: &mut Findings<'_
     if let Some(annotations) = reader.sub("metadata").get("annotations") {
         for (key, _) in annotations.entries() {
             if let Err(why) = super::names::qualified_name(&key.text().to_lowercase()) {
-                let reason = format!(
-                    "`{}` is no key of an annotation: {why}",
-                    excerpt(key.text())
-                );
+                let reason = format!("`{}` is no key of an annotation: {why}", excerpt(key.text()));
                 findings.turn_away("bad-annotation", key.at(), &reason);
             }
         }
@@ -64,10 +58,7 @@ pub fn by_schema(rule: &Rule, findings: &mut Findings<'_>) {
     if let Some(services) = &rule.destination.services
         && !(rule.destination.ports.is_empty() && rule.destination.not_ports.is_empty())
     {
-        findings.schema_rule(
-            services.at,
-            "`services` and ports exclude each other in a `destination`",
-        );
+        findings.schema_rule(services.at, "`services` and ports exclude each other in a `destination`");
     }
 }
 
@@ -84,17 +75,13 @@ pub fn protocol_known(protocol: &Spanned<Protocol>, field: &str, findings: &mut 
         Protocol::Number(_) => {}
         Protocol::Name(name) if PROTOCOLS.contains(&&**name) => {}
         Protocol::Name(name) => {
-            let reason = format!(
-                "`{field}: {}` is none of the protocols it knows",
-                excerpt(name)
-            );
+            let reason = format!("`{field}: {}` is none of the protocols it knows", excerpt(name));
             let help = match PROTOCOLS.iter().find(|p| p.eq_ignore_ascii_case(name)) {
                 Some(known) => format!("write `{known}`"),
-                None => "use `TCP`, `UDP`, `SCTP`, `ICMP`, `ICMPv6`, `UDPLite` or a number from 1 to 255".to_owned(),
+                None => "use `TCP`, `UDP`, `SCTP`, `ICMP`, `ICMPv6`, `UDPLite` or a number from 1 to 255"
+                    .to_owned(),
             };
-            findings
-                .turn_away("bad-protocol", protocol.at, &reason)
-                .help(help);
+            findings.turn_away("bad-protocol", protocol.at, &reason).help(help);
         }
     }
 }
@@ -116,9 +103,7 @@ fn ports_need_protocol(rule: &Rule, findings: &mut Findings<'_>) {
     ];
     for (name, ports) in lists {
         let offending = match &rule.protocol {
-            None => ports
-                .iter()
-                .find(|port| !matches!(port.value, Port::Name(_))),
+            None => ports.iter().find(|port| !matches!(port.value, Port::Name(_))),
             Some(protocol) if supports_ports(&protocol.value) => None,
             Some(_) => ports.first(),
         };
@@ -127,7 +112,9 @@ fn ports_need_protocol(rule: &Rule, findings: &mut Findings<'_>) {
             let note = findings.turn_away("ports-without-protocol", port.at, &reason);
             match &rule.protocol {
                 Some(protocol) => note.related(protocol.at, "this protocol has no ports"),
-                None => note.help("add `protocol: TCP` (or `UDP`, `SCTP`) to the rule; one rule each if several are meant"),
+                None => note.help(
+                    "add `protocol: TCP` (or `UDP`, `SCTP`) to the rule; one rule each if several are meant",
+                ),
             };
         }
     }
@@ -135,9 +122,7 @@ fn ports_need_protocol(rule: &Rule, findings: &mut Findings<'_>) {
 
 fn icmp(rule: &Rule, reader: &Reader<'_>, findings: &mut Findings<'_>) {
     let is = |protocol: &Option<Spanned<Protocol>>, wanted: &str| {
-        protocol
-            .as_ref()
-            .is_some_and(|p| matches!(&p.value, Protocol::Name(name) if &**name == wanted))
+        protocol.as_ref().is_some_and(|p| matches!(&p.value, Protocol::Name(name) if &**name == wanted))
     };
     if rule.icmp.is_some() && !is(&rule.protocol, "ICMP") && !is(&rule.protocol, "ICMPv6") {
         findings
@@ -166,22 +151,10 @@ fn icmp(rule: &Rule, reader: &Reader<'_>, findings: &mut Findings<'_>) {
 
 fn entity_rule(entity: &EntityRule, name: &str, reader: &Reader<'_>, findings: &mut Findings<'_>) {
     selector::check(&entity.selector, &format!("{name}.selector"), findings);
-    selector::check(
-        &entity.not_selector,
-        &format!("{name}.notSelector"),
-        findings,
-    );
-    selector::check(
-        &entity.namespace_selector,
-        &format!("{name}.namespaceSelector"),
-        findings,
-    );
+    selector::check(&entity.not_selector, &format!("{name}.notSelector"), findings);
+    selector::check(&entity.namespace_selector, &format!("{name}.namespaceSelector"), findings);
     if let Some(accounts) = &entity.service_accounts {
-        selector::check(
-            &accounts.selector,
-            &format!("{name}.serviceAccounts.selector"),
-            findings,
-        );
+        selector::check(&accounts.selector, &format!("{name}.serviceAccounts.selector"), findings);
     }
     selector::no_global(&entity.selector, findings);
     let namespaces = &*entity.namespace_selector.value;
@@ -235,14 +208,8 @@ fn families(rule: &Rule, findings: &mut Findings<'_>) {
                 continue;
             };
             here[usize::from(cidr.version() == 6)].get_or_insert(net.at);
-            if negated
-                && cidr.net.prefix_len() == 0
-                && (&*net.value == "0.0.0.0/0" || cidr.version() == 6)
-            {
-                let reason = format!(
-                    "`{}` in `{name}` leaves nothing that could match",
-                    excerpt(&net.value)
-                );
+            if negated && cidr.net.prefix_len() == 0 && (&*net.value == "0.0.0.0/0" || cidr.version() == 6) {
+                let reason = format!("`{}` in `{name}` leaves nothing that could match", excerpt(&net.value));
                 findings.turn_away("bad-net", net.at, &reason);
             }
         }
@@ -261,11 +228,7 @@ fn families(rule: &Rule, findings: &mut Findings<'_>) {
         };
         if let Some((at, first)) = mixed {
             findings
-                .turn_away(
-                    "mixed-families",
-                    at,
-                    "one rule cannot name both IPv4 and IPv6 CIDRs",
-                )
+                .turn_away("mixed-families", at, "one rule cannot name both IPv4 and IPv6 CIDRs")
                 .related(first, "the other family begins here")
                 .help("write one rule for each family");
         }
@@ -273,27 +236,17 @@ fn families(rule: &Rule, findings: &mut Findings<'_>) {
     }
 }
 
-fn net_valid(
-    net: &Spanned<Box<str>>,
-    name: &str,
-    findings: &mut Findings<'_>,
-) -> Option<cidr::Cidr> {
+fn net_valid(net: &Spanned<Box<str>>, name: &str, findings: &mut Findings<'_>) -> Option<cidr::Cidr> {
     let written = excerpt(&net.value);
     match cidr::parse(&net.value) {
         Some(cidr) if cidr.is_masked() => Some(cidr),
         Some(cidr) => {
             let reason = format!("`{written}` in `{name}` has bits set beyond its prefix");
-            findings
-                .turn_away("bad-net", net.at, &reason)
-                .help(format!("write `{}`", cidr.net));
+            findings.turn_away("bad-net", net.at, &reason).help(format!("write `{}`", cidr.net));
             Some(cidr)
         }
         None => {
-            let note = findings.turn_away(
-                "bad-net",
-                net.at,
-                &format!("`{written}` in `{name}` is no CIDR"),
-            );
+            let note = findings.turn_away("bad-net", net.at, &format!("`{written}` in `{name}` is no CIDR"));
             if let Some(address) = cidr::parse_or_address(&net.value) {
                 note.help(format!("write `{}`", address.net));
             } else {
@@ -309,11 +262,7 @@ fn http(rule: &Rule, reader: &Reader<'_>, findings: &mut Findings<'_>) {
     if let Some(protocol) = &rule.protocol
         && !matches!(&protocol.value, Protocol::Name(name) if &**name == "TCP")
     {
-        findings.turn_away(
-            "bad-http-match",
-            protocol.at,
-            "`http` needs protocol `TCP`, or none",
-        );
+        findings.turn_away("bad-http-match", protocol.at, "`http` needs protocol `TCP`, or none");
     }
     if rule.action != Action::Allow {
         findings.turn_away("bad-http-match", at, "`http` goes only with action `Allow`");
@@ -337,10 +286,7 @@ fn http(rule: &Rule, reader: &Reader<'_>, findings: &mut Findings<'_>) {
         } else if text.is_empty() {
             "a path needs `exact` or `prefix`".to_owned()
         } else if !text.starts_with('/') || text.contains(['?', ' ', '#']) {
-            format!(
-                "path `{}` must begin with `/`, without `?`, `#` and spaces",
-                excerpt(text)
-            )
+            format!("path `{}` must begin with `/`, without `?`, `#` and spaces", excerpt(text))
         } else {
             continue;
         };
@@ -353,10 +299,7 @@ fn service_ports(rule: &Rule, findings: &mut Findings<'_>) {
     let Some(services) = &destination.services else {
         return;
     };
-    for (name, ports) in [
-        ("ports", &destination.ports),
-        ("notPorts", &destination.not_ports),
-    ] {
+    for (name, ports) in [("ports", &destination.ports), ("notPorts", &destination.not_ports)] {
         if let Some(port) = ports.first() {
             let reason = format!("`services` and `{name}` exclude each other in a `destination`");
             findings

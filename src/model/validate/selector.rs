@@ -11,15 +11,13 @@ pub fn check(selector: &Spanned<Box<str>>, field: &str, findings: &mut Findings<
         return;
     }
     if let Err(error) = selector_syntax::check(&selector.value) {
-        let reason = format!(
-            "`{field}: {}` is no selector: {}",
-            excerpt(&selector.value),
-            error.message
-        );
+        let reason = format!("`{field}: {}` is no selector: {}", excerpt(&selector.value), error.message);
         let note = findings.turn_away("bad-selector", selector.at, &reason);
         let rest = selector.value.get(error.offset..).unwrap_or_default();
         if selector.value.contains('\n') {
-            note.help("a selector is one line: `>-` folds lines and leaves no newline at the end, `>` and `|` do");
+            note.help(
+                "a selector is one line: `>-` folds lines and leaves no newline at the end, `>` and `|` do",
+            );
         } else if rest.starts_with('=') {
             note.help("equality is written `==`");
         } else if error.message.contains("quotes") {

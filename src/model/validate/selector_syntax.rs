@@ -36,11 +36,7 @@ pub fn check(text: &str) -> Result<(), Error> {
         if scan.take("&&") || scan.take("||") {
             scan.blanks();
         } else if scan.rest().is_empty() {
-            return if open == 0 {
-                Ok(())
-            } else {
-                Err(scan.error("a `)` is missing"))
-            };
+            return if open == 0 { Ok(()) } else { Err(scan.error("a `)` is missing")) };
         } else {
             return Err(scan.error("`&&`, `||` or the end was expected"));
         }
@@ -58,10 +54,7 @@ impl<'t> Scan<'t> {
     }
 
     fn error(&self, message: &'static str) -> Error {
-        Error {
-            offset: self.at,
-            message,
-        }
+        Error { offset: self.at, message }
     }
 
     fn blanks(&mut self) {
@@ -103,11 +96,7 @@ impl<'t> Scan<'t> {
                     self.identifier()?;
                     self.blanks();
                 }
-                return if self.take(")") {
-                    Ok(())
-                } else {
-                    Err(self.error("`)` was expected"))
-                };
+                return if self.take(")") { Ok(()) } else { Err(self.error("`)` was expected")) };
             }
         }
         self.identifier()?;
@@ -129,11 +118,7 @@ impl<'t> Scan<'t> {
     }
 
     fn identifier(&mut self) -> Result<(), Error> {
-        let length = self
-            .rest()
-            .bytes()
-            .take_while(|&b| is_identifier(b))
-            .count();
+        let length = self.rest().bytes().take_while(|&b| is_identifier(b)).count();
         if length == 0 {
             return Err(self.error("a label, `has()`, `all()` or `(` was expected"));
         }
@@ -145,12 +130,7 @@ impl<'t> Scan<'t> {
     }
 
     fn string(&mut self) -> Result<(), Error> {
-        let Some(quote) = self
-            .rest()
-            .chars()
-            .next()
-            .filter(|c| matches!(c, '"' | '\''))
-        else {
+        let Some(quote) = self.rest().chars().next().filter(|c| matches!(c, '"' | '\'')) else {
             return Err(self.error("a text in quotes was expected"));
         };
         match self.rest()[1..].find(quote) {
@@ -174,11 +154,7 @@ impl<'t> Scan<'t> {
             self.string()?;
             self.blanks();
             if !self.take(",") {
-                return if self.take("}") {
-                    Ok(())
-                } else {
-                    Err(self.error("`,` or `}` was expected"))
-                };
+                return if self.take("}") { Ok(()) } else { Err(self.error("`,` or `}` was expected")) };
             }
         }
     }

@@ -130,16 +130,8 @@ pub struct FelixConfig {
 
 impl Default for FelixConfig {
     fn default() -> Self {
-        let tcp = |port| FailsafePort {
-            protocol: "tcp".into(),
-            net: None,
-            port,
-        };
-        let udp = |port| FailsafePort {
-            protocol: "udp".into(),
-            net: None,
-            port,
-        };
+        let tcp = |port| FailsafePort { protocol: "tcp".into(), net: None, port };
+        let udp = |port| FailsafePort { protocol: "udp".into(), net: None, port };
         FelixConfig {
             interface_prefix: vec!["cali".into()],
             interface_exclude: vec![InterfacePattern::Name("kube-ipvs0".into())],

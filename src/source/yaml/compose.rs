@@ -234,9 +234,7 @@ impl<'t> Composer<'t> {
             }
             ("null", value) => value == Value::Null,
             ("bool", value) => matches!(value, Value::Bool(_)),
-            ("int", value) => {
-                matches!(value, Value::Int(_) | Value::Float(_)) && scalar::is_integer(text)
-            }
+            ("int", value) => matches!(value, Value::Int(_) | Value::Float(_)) && scalar::is_integer(text),
             ("float", value) => matches!(value, Value::Int(_) | Value::Float(_)),
             _ => return Ok(Kind::Text(content)),
         };
@@ -250,8 +248,7 @@ impl<'t> Composer<'t> {
 /// Base64 with any line breaks in it, as Go's decoder takes it; bytes that are no UTF-8 become
 /// U+FFFD, as they do when Go writes them as JSON.
 fn decode_base64(text: &str) -> Option<String> {
-    let config =
-        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::RequireCanonical);
+    let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::RequireCanonical);
     let engine = GeneralPurpose::new(&base64::alphabet::STANDARD, config);
     let packed: String = text.chars().filter(|c| !matches!(c, '\n' | '\r')).collect();
     let bytes = engine.decode(packed).ok()?;
@@ -279,19 +276,17 @@ fn explain(error: &ScanError, text: &str) -> Box<Fault> {
         ErrorKind::TabNotAllowed
         | ErrorKind::TabInBlockIndentation
         | ErrorKind::TabInIndentation
-        | ErrorKind::TabAtBlockScalarStart => {
-            fault("a tab cannot indent YAML".into()).help("use spaces")
-        }
+        | ErrorKind::TabAtBlockScalarStart => fault("a tab cannot indent YAML".into()).help("use spaces"),
         ErrorKind::MappingValueNotAllowed => fault("a `:` cannot stand here".into())
             .help("put a value that contains `: ` in quotes, and give each key its own line"),
-        ErrorKind::UnknownAnchor => {
-            fault(format!("`{}` has no anchor in this document", token()))
-                .help("define it before with `&`, in the same document")
+        ErrorKind::UnknownAnchor => fault(format!("`{}` has no anchor in this document", token()))
+            .help("define it before with `&`, in the same document"),
+        ErrorKind::ExpectedBlockMappingKey => {
+            fault("expected a key here".into()).help("the keys of one mapping begin in the same column")
         }
-        ErrorKind::ExpectedBlockMappingKey => fault("expected a key here".into())
-            .help("the keys of one mapping begin in the same column"),
-        ErrorKind::ExpectedBlockSequenceEntry => fault("expected `- ` here".into())
-            .help("the items of one list begin in the same column"),
+        ErrorKind::ExpectedBlockSequenceEntry => {
+            fault("expected `- ` here".into()).help("the items of one list begin in the same column")
+        }
         ErrorKind::InvalidIndentation => fault("this line is indented wrongly".into()),
         ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => {
             fault("expected `:` after this key".into())

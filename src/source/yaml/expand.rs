@@ -14,8 +14,7 @@ pub(super) fn expand(graph: &[GraphNode<'_>], text: &str, base: usize, tree: &mu
     if graph.is_empty() {
         return Ok(());
     }
-    let mut expander =
-        Expander { graph, text, base, tree, depth: 0, aliases: 0, decoded: 1, aliased: 0 };
+    let mut expander = Expander { graph, text, base, tree, depth: 0, aliases: 0, decoded: 1, aliased: 0 };
     expander.node(0, None)
 }
 

@@ -48,8 +48,7 @@ impl<'a, 't> Fast<'a, 't> {
     /// Reads `text` (the tree's, or a prefix of it) from `start`, which begins a line.
     pub(in crate::source) fn new(text: &'t str, start: usize, tree: &'a mut Tree<'t>) -> Step<Self> {
         let buffer = String::new();
-        let mut fast =
-            Fast { text, bytes: text.as_bytes(), tree, pos: start, line: start, depth: 0, buffer };
+        let mut fast = Fast { text, bytes: text.as_bytes(), tree, pos: start, line: start, depth: 0, buffer };
         fast.line_at(start)?;
         Ok(fast)
     }
@@ -89,8 +88,7 @@ impl<'a, 't> Fast<'a, 't> {
 
     /// Whether `pos` is at a `-` that begins a sequence item.
     fn at_dash(&self) -> bool {
-        self.peek() == Some(b'-')
-            && matches!(self.bytes.get(self.pos + 1), None | Some(b' ' | b'\n'))
+        self.peek() == Some(b'-') && matches!(self.bytes.get(self.pos + 1), None | Some(b' ' | b'\n'))
     }
 
     fn skip_spaces(&mut self) {
@@ -131,9 +129,7 @@ impl<'a, 't> Fast<'a, 't> {
         match self.peek() {
             None => self.line_at(self.pos),
             Some(b'\n') => self.line_at(self.pos + 1),
-            Some(b'#') if self.pos > start || self.bytes[self.pos - 1] == b' ' => {
-                self.line_at(self.pos)
-            }
+            Some(b'#') if self.pos > start || self.bytes[self.pos - 1] == b' ' => self.line_at(self.pos),
             Some(_) => Err(Bail),
         }
     }

@@ -38,7 +38,8 @@ fn fast(text: &str) -> Option<String> {
 /// What the reference makes of it.
 fn slow(text: &str) -> Result<String, String> {
     let mut tree = Tree::new(text, FileId(0), 1, 1);
-    reference(text, 0..text.len(), &mut tree).map_err(|fault| format!("{} at {}", fault.message, fault.offset))?;
+    reference(text, 0..text.len(), &mut tree)
+        .map_err(|fault| format!("{} at {}", fault.message, fault.offset))?;
     let twice = tree.finish().map(|root| format!("{:?}", root.duplicates()));
     Ok(dump(&tree) + &twice.unwrap_or_default())
 }
@@ -77,11 +78,39 @@ fn what_machines_print_is_read_on_the_fast_path() {
 #[test]
 fn what_it_does_not_know_it_leaves() {
     for text in [
-        "a: &x b\nc: *x\n", "a: !!str 1\n", "a: b\n  c\n", "a:\n", "a: >\n  b\n", "a:\tb\n", "a: b\r\n",
-        "? a\n: b\n", "yes: 1\n", "1: 1\n", "~: 1\n", "a: [b,\n c]\n", "a: {b}\n", "a: {b: }\n", "a: [,]\n",
-        "a: b: c\n", "a: 'b' c\n", "- a\nb: c\n", "a:\n- b\n c\n", "  a: b\nc: d\n", "<<: x\n", "a: \"b\n  c\"\n",
-        "a: |2\n   b\n", "a: |\nb: c\n", "%YAML 1.1\n", "a: @b\n", "a: -\n", "a: - b\n", "[a]: b\n", "a: |\n  b",
-        "a: [b: c]\n", "a: {\"b\":1}\n", "a : b\n",
+        "a: &x b\nc: *x\n",
+        "a: !!str 1\n",
+        "a: b\n  c\n",
+        "a:\n",
+        "a: >\n  b\n",
+        "a:\tb\n",
+        "a: b\r\n",
+        "? a\n: b\n",
+        "yes: 1\n",
+        "1: 1\n",
+        "~: 1\n",
+        "a: [b,\n c]\n",
+        "a: {b}\n",
+        "a: {b: }\n",
+        "a: [,]\n",
+        "a: b: c\n",
+        "a: 'b' c\n",
+        "- a\nb: c\n",
+        "a:\n- b\n c\n",
+        "  a: b\nc: d\n",
+        "<<: x\n",
+        "a: \"b\n  c\"\n",
+        "a: |2\n   b\n",
+        "a: |\nb: c\n",
+        "%YAML 1.1\n",
+        "a: @b\n",
+        "a: -\n",
+        "a: - b\n",
+        "[a]: b\n",
+        "a: |\n  b",
+        "a: [b: c]\n",
+        "a: {\"b\":1}\n",
+        "a : b\n",
     ] {
         assert_eq!(fast(text), None, "{text:?}");
     }
