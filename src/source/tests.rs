@@ -5,22 +5,22 @@ use crate::diagnostic::{FileId, Location, Severity};
 
 /// Everything of an object, as one line a node: offset aside, so that different cuts compare.
 fn dump(object: &Object<'_>) -> String {
-    fn node(out: &mut String, node: tree::Node<'_>) {
+    fn add(out: &mut String, node: tree::Node<'_>) {
         let at = node.at();
         out.push_str(&format!("{}:{} {:?}", at.line, at.column, node.value()));
         if node.is_map() {
             for (key, value) in node.entries() {
                 out.push_str(&format!("\n{}:{} {:?}=", key.at().line, key.at().column, key.text()));
-                self::node(out, value);
+                add(out, value);
             }
         }
         for item in node.items() {
             out.push_str("\n- ");
-            self::node(out, item);
+            add(out, item);
         }
     }
     let mut out = format!("{} {} {:?}\n", object.api_version, object.kind, object.duplicates);
-    node(&mut out, object.root);
+    add(&mut out, object.root);
     out
 }
 

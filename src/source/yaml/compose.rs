@@ -125,11 +125,14 @@ impl<'t> Composer<'t> {
                 self.add(start, Kind::Alias(target), 0);
                 self.close_scalar();
             }
-            Event::DocumentStart(..) => {
+            Event::DocumentStart(explicit, _) => {
                 self.documents += 1;
                 if self.documents > 1 {
                     let help = "begin the next document with a line `---`";
                     return Err(Fault::new(start, ID, "text after the end of the document").help(help));
+                }
+                if !explicit {
+                    return Ok(()); // its place is that of the first token, which is not behind us
                 }
             }
             _ => {}
@@ -170,19 +173,21 @@ impl<'t> Composer<'t> {
         self.text[from..start].find(['|', '>']).map_or(start, |at| from + at)
     }
 
-    /// The parser places a sequence that is not indented behind its first `-`.
+    /// The parser places a sequence that is not indented at its first content; we want its `-`,
+    /// which begins a line behind the key.
     fn sequence_start(&self, start: usize) -> usize {
-        let bytes = self.text.as_bytes();
-        if matches!(bytes.get(start), Some(b'[')) {
+        let begins = |at: usize| {
+            let dash = self.text[at..].strip_prefix('-');
+            dash.is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\n', '\r']))
+        };
+        let in_map = self.open.last().is_some_and(|&id| matches!(self.nodes[id].kind, Kind::Map));
+        if self.text[start..].starts_with('[') || !in_map {
             return start;
         }
-        if bytes.get(start) == Some(&b'-')
-            && matches!(bytes.get(start + 1), None | Some(b' ' | b'\n' | b'\r'))
-        {
-            return start;
-        }
-        let before = self.text[self.behind.min(start)..start].trim_end();
-        if before.ends_with('-') { self.behind.min(start) + before.len() - 1 } else { start }
+        let from = self.behind.min(start);
+        let lines = self.text[from..start].match_indices('\n').map(|(at, _)| from + at + 1);
+        let content = |at: usize| at + self.text[at..].bytes().take_while(|&b| b == b' ').count();
+        lines.map(content).find(|&at| begins(at)).unwrap_or(start)
     }
 
     fn scalar(
@@ -200,7 +205,7 @@ impl<'t> Composer<'t> {
             Content::Slice(start, 0) // nothing, which the parser reports as `~`
         } else if raw == value {
             Content::Slice(start, raw.len())
-        } else if raw.len() == value.len() + 2 && raw[1..raw.len() - 1] == *value {
+        } else if raw.len() == value.len() + 2 && raw.get(1..raw.len() - 1) == Some(&*value) {
             Content::Slice(start + 1, value.len())
         } else {
             Content::Other(value)

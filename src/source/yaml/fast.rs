@@ -241,7 +241,7 @@ impl<'a, 't> Fast<'a, 't> {
     fn plain_key(&self, start: usize, end: usize) -> Step<Key> {
         let text = &self.text[start..end];
         match scalar::resolve(text) {
-            Value::Str(_) if end == self.pos && text != "<<" => {
+            Value::Str(_) if text != "<<" => {
                 Ok(Key { offset: start, style: Style::Plain, slice: Some((start, end - start)) })
             }
             _ => Err(Bail),
@@ -338,7 +338,7 @@ impl<'a, 't> Fast<'a, 't> {
                 Some(b':') => match self.bytes.get(at + 1) {
                     None | Some(b' ' | b'\n') => {
                         self.pos = at;
-                        return Ok(at);
+                        return if self.bytes[at - 1] == b' ' { Err(Bail) } else { Ok(at) };
                     }
                     Some(_) => at += 1,
                 },
@@ -363,6 +363,8 @@ impl<'a, 't> Fast<'a, 't> {
     fn plain_may_begin(&self, at: usize) -> bool {
         match self.bytes[at] {
             b'-' => self.bytes.get(at + 1).is_some_and(u8::is_ascii_alphanumeric),
+            // at the beginning of a line it may be the mark that ends the document
+            b'.' => !self.bytes[at..].starts_with(b"..."),
             byte => BEGINS_PLAIN[byte as usize],
         }
     }
