@@ -5,104 +5,118 @@ use super::load::{self, Loaded};
 use super::messages;
 use super::output::{Output, naming};
 use super::{BAD_INPUT, DONE, FINDINGS};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, Severity, render};
 use crate::emit::{self, Dialect};
 use crate::felix;
 use crate::ir::{IpSet, Program, RuleSet};
-use crate::resolve::view::Interface;
+use crate::resolve::view::{Interface, NodeView};
 use crate::resolve::{Cluster, NodeRequest};
 use crate::syntax::ip_addr;
+use serde::Serialize;
 use std::io;
+use std::path::Path;
 
 /// The version whose rules are rendered.
 const CALICO_VERSION: &str = "v3.32.1";
 
 /// Runs the command; gives the exit status.
 pub fn run(args: &CompileArgs) -> io::Result<u8> {
-    let interfaces = match &args.node_addresses {
-        Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(|error| naming(path, "read", error))?;
-            let parsed = ip_addr::parse(&text);
-            Some(parsed.map_err(|error| io::Error::other(format!("`{}`: {error}", path.display())))?)
-        }
-        None => None,
-    };
-    let loaded = load::load(&args.paths, args.jobs, args.invalid == Invalid::Skip);
-    if args.dump_stage == Some(Stage::Model) && !loaded.unusable {
-        Output::Stdout.write("", format!("{:#?}\n", loaded.resources).as_bytes())?;
-        return finish(&loaded, Vec::new(), args.format);
+    let interfaces = args.node_addresses.as_deref().map(read_interfaces).transpose()?;
+    let loaded = load::load(&args.paths, args.jobs, args.invalid);
+    let mut said = loaded.diagnostics.clone();
+    let mut status = if loaded.unusable { BAD_INPUT } else { DONE };
+    if !loaded.unusable {
+        status = compile(args, &loaded, interfaces.as_deref(), &mut said)?;
     }
-    if loaded.unusable {
-        return finish(&loaded, Vec::new(), args.format);
+    if status == BAD_INPUT && args.format == Format::Json {
+        // there is no program to print, but a reader of JSON still gets to know why
+        let document = render::json::document(&said, &loaded.files);
+        Output::Stdout.write("", &to_json(&document)?)?;
+    }
+    messages::print(&said, &loaded.files)?;
+    let findings = said.iter().any(|diagnostic| diagnostic.severity >= Severity::Warning);
+    Ok(if status == DONE && findings { FINDINGS } else { status })
+}
+
+fn read_interfaces(path: &Path) -> io::Result<Vec<Interface>> {
+    let text = std::fs::read_to_string(path).map_err(|error| naming(path, "read", error))?;
+    ip_addr::parse(&text).map_err(|error| io::Error::other(format!("`{}`: {error}", path.display())))
+}
+
+/// Compiles the nodes asked for and adds to `said` what there is to say.
+fn compile(
+    args: &CompileArgs,
+    loaded: &Loaded,
+    interfaces: Option<&[Interface]>,
+    said: &mut Vec<Diagnostic>,
+) -> io::Result<u8> {
+    if args.dump_stage == Some(Stage::Model) {
+        Output::Stdout.write("", format!("{:#?}\n", loaded.resources).as_bytes())?;
+        return Ok(DONE);
     }
     let cluster = Cluster::new(&loaded.resources);
-    let mut diagnostics = cluster.diagnostics().to_vec();
+    said.extend_from_slice(cluster.diagnostics());
     let nodes: Vec<String> = match &args.node {
         Some(node) => vec![node.clone()],
         None => cluster.node_names().map(str::to_owned).collect(),
     };
     if nodes.is_empty() {
-        diagnostics.push(Diagnostic::new(
-            "no-nodes",
-            Severity::Error,
-            None,
-            "the input has no Node and no pod on a node, so there is nothing to compile for",
-        ));
+        let message = "the input has no Node and no pod on a node, so there is nothing to compile for";
+        said.push(Diagnostic::new("no-nodes", Severity::Error, None, message));
+        return Ok(BAD_INPUT);
     }
     for node in &nodes {
         let output = match &args.out {
-            Some(folder) if args.all_nodes => Output::Folder(folder.clone()).below(node),
+            Some(folder) if args.all_nodes => Output::Folder(folder.join(node)),
             Some(folder) => Output::Folder(folder.clone()),
             None => Output::Stdout,
         };
-        let found = compile_node(args, &loaded, &cluster, node, interfaces.as_deref(), &output, &diagnostics)?;
-        diagnostics.extend(found);
+        let resolved = cluster.view(&NodeRequest { node, interfaces });
+        said.extend(resolved.diagnostics);
+        let Some(view) = resolved.view else { return Ok(BAD_INPUT) };
+        if args.invalid == Invalid::Fail && load::has_error(said) {
+            return Ok(BAD_INPUT);
+        }
+        write(args, loaded, &view, said, &output)?;
     }
-    finish(&loaded, diagnostics, args.format)
+    Ok(DONE)
 }
 
-/// Compiles and writes one node; gives what there is to say about it.
-fn compile_node(
+/// Renders one node and writes what was asked for.
+fn write(
     args: &CompileArgs,
     loaded: &Loaded,
-    cluster: &Cluster,
-    node: &str,
-    interfaces: Option<&[Interface]>,
+    view: &NodeView,
+    said: &[Diagnostic],
     output: &Output,
-    diagnostics: &[Diagnostic],
-) -> io::Result<Vec<Diagnostic>> {
-    let resolved = cluster.view(&NodeRequest { node, interfaces });
-    let fatal = |list: &[Diagnostic]| list.iter().any(|d| d.severity == Severity::Error);
-    if args.invalid == Invalid::Fail && (fatal(&resolved.diagnostics) || fatal(diagnostics)) {
-        return Ok(resolved.diagnostics);
-    }
-    let Some(view) = &resolved.view else { return Ok(resolved.diagnostics) };
+) -> io::Result<()> {
     if args.dump_stage == Some(Stage::Resolve) {
-        output.write("", format!("{view:#?}\n").as_bytes())?;
-        return Ok(resolved.diagnostics);
+        return output.write("", format!("{view:#?}\n").as_bytes());
     }
     let program = felix::render(view);
     if args.dump_stage == Some(Stage::Ir) {
-        output.write("", format!("{program:#?}\n").as_bytes())?;
-        return Ok(resolved.diagnostics);
+        return output.write("", format!("{program:#?}\n").as_bytes());
     }
     match args.format {
-        Format::Text => write_text(args, loaded, &program, output)?,
+        Format::Text => write_text(args, loaded, &program, output),
         Format::Json => {
-            let all: Vec<_> = loaded.diagnostics.iter().chain(diagnostics).chain(&resolved.diagnostics).collect();
+            let diagnostics = render::json::entries(said, &loaded.files);
             let document = emit::json::Document {
-                node,
+                node: &view.node,
                 calico_version: CALICO_VERSION,
                 program: &program,
-                diagnostics: &messages::json(&all, &loaded.files),
+                diagnostics: &diagnostics,
                 file_name: &|file| loaded.files.name(file).to_owned(),
             };
-            let mut text = serde_json::to_vec_pretty(&document).map_err(io::Error::other)?;
-            text.push(b'\n');
-            output.write("compile.json", &text)?;
+            output.write("compile.json", &to_json(&document)?)
         }
     }
-    Ok(resolved.diagnostics)
+}
+
+fn to_json(document: &impl Serialize) -> io::Result<Vec<u8>> {
+    let mut text = serde_json::to_vec_pretty(document).map_err(io::Error::other)?;
+    text.push(b'\n');
+    Ok(text)
 }
 
 /// Parts in a fixed order; on standard output several parts are told apart by a comment line.
@@ -148,18 +162,4 @@ fn write_text(args: &CompileArgs, loaded: &Loaded, program: &Program, output: &O
 /// About how many bytes the sets take as text.
 fn sets_size(sets: &[IpSet]) -> usize {
     sets.iter().map(|set| 100 + set.len() * 52).sum()
-}
-
-/// Tells what there is to tell, and gives the exit status.
-fn finish(loaded: &Loaded, more: Vec<Diagnostic>, format: Format) -> io::Result<u8> {
-    let mut all: Vec<Diagnostic> = loaded.diagnostics.clone();
-    all.extend(more);
-    messages::print(&all, &loaded.files, format == Format::Json)?;
-    let errors = all.iter().any(|d| d.severity == Severity::Error);
-    let warnings = all.iter().any(|d| d.severity == Severity::Warning);
-    Ok(match (loaded.unusable || (errors && !loaded.skipping), errors || warnings) {
-        (true, _) => BAD_INPUT,
-        (false, true) => FINDINGS,
-        (false, false) => DONE,
-    })
 }

@@ -2,6 +2,8 @@
 
 mod args;
 mod compile;
+mod load;
+mod messages;
 mod output;
 
 use clap::Parser;

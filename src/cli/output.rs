@@ -13,14 +13,6 @@ pub enum Output {
 }
 
 impl Output {
-    /// A folder below this one; standard output stays what it is.
-    pub fn below(&self, name: &str) -> Output {
-        match self {
-            Output::Stdout => Output::Stdout,
-            Output::Folder(folder) => Output::Folder(folder.join(name)),
-        }
-    }
-
     /// Writes one part: to standard output, or to a file of this name.
     pub fn write(&self, name: &str, text: &[u8]) -> io::Result<()> {
         match self {

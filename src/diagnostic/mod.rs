@@ -4,7 +4,7 @@
 //! of, and optionally a help line and further places. Messages are one line, lower case, without a
 //! full stop, with the user's own words in backticks.
 //!
-//! Stages collect diagnostics in whatever order they find them; [`order`] sorts them and drops
+//! Stages collect diagnostics in whatever order they find them; [`order()`] sorts them and drops
 //! repetitions before [`render`] turns them into text or JSON.
 
 mod order;

@@ -4,8 +4,8 @@ use super::{ipset, save};
 use crate::diagnostic::{FileId, Location};
 use crate::ir::{Chain, Family, IpSet, Origin, Program, Rule, RuleSet, Table};
 use crate::resolve::view::SetMeaning;
-use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 use serde::Serialize;
+use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 
 /// Everything about one node, ready to be serialised. Members of sets and texts of rules are
 /// written as they are visited, never all at once.
@@ -30,7 +30,10 @@ impl<D: Serialize> Serialize for Document<'_, D> {
         map.serialize_entry("node", self.node)?;
         map.serialize_entry("calico_version", self.calico_version)?;
         map.serialize_entry("diagnostics", self.diagnostics)?;
-        map.serialize_entry("families", &Each(|| families.iter().map(|rules| RulesJson(rules, self.file_name))))?;
+        map.serialize_entry(
+            "families",
+            &Each(|| families.iter().map(|rules| RulesJson(rules, self.file_name))),
+        )?;
         map.serialize_entry("ipsets", &Each(|| self.program.sets.iter().map(SetJson)))?;
         map.end()
     }
@@ -80,7 +83,12 @@ impl Serialize for TableJson<'_> {
         let chains = Each(|| {
             let hooks = table.hooks.iter().map(|chain| (chain, true));
             let others = table.chains.iter().map(|chain| (chain, false));
-            hooks.chain(others).map(|(chain, hook)| ChainJson { chain, hook, family: *family, file_name: *file_name })
+            hooks.chain(others).map(|(chain, hook)| ChainJson {
+                chain,
+                hook,
+                family: *family,
+                file_name: *file_name,
+            })
         });
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("name", table.name.name())?;
@@ -198,7 +206,10 @@ impl Serialize for SetJson<'_> {
             Some(SetMeaning::Selector(selector)) => map.serialize_entry("selector", &**selector)?,
             Some(SetMeaning::NamedPort { selector, protocol, port }) => {
                 map.serialize_entry("selector", &**selector)?;
-                map.serialize_entry("named_port", &serde_json::json!({ "protocol": protocol, "name": &**port }))?;
+                map.serialize_entry(
+                    "named_port",
+                    &serde_json::json!({ "protocol": protocol, "name": &**port }),
+                )?;
             }
             Some(SetMeaning::Service(name) | SetMeaning::ServiceAddresses(name)) => {
                 map.serialize_entry("service", &**name)?;

@@ -327,5 +327,10 @@ impl EndpointChain<'_> {
 
 /// An NFLOG action (`felix/iptables/actions.go:248`, v3.32.1: 80 bytes where not said otherwise).
 pub fn nflog(ctx: &Context, direction: Direction, prefix: String) -> Action {
-    Action::NfLog { group: nflog::group(direction), prefix: prefix.into(), size: 80, range: !ctx.config().nflog_size }
+    Action::NfLog {
+        group: nflog::group(direction),
+        prefix: prefix.into(),
+        size: 80,
+        range: !ctx.config().nflog_size,
+    }
 }

@@ -90,7 +90,8 @@ pub fn rpf_skip(ctx: &Context) -> Arc<Chain> {
 /// `cali-wireguard-incoming-mark` (`felix/rules/static.go:1459`, v3.32.1).
 pub fn wireguard_incoming_mark(ctx: &Context) -> Arc<Chain> {
     let config = ctx.config();
-    let fixed = ["lo", &*config.wireguard_interface, &*config.wireguard_interface_v6].map(Arc::from).into_iter();
+    let fixed =
+        ["lo", &*config.wireguard_interface, &*config.wireguard_interface_v6].map(Arc::from).into_iter();
     let mut rules: Vec<Rule> = fixed
         .chain(ctx.workload_patterns())
         .map(|name| Rule::new(vec![Match::is(Matcher::InInterface(name))], Action::Return, Origin::Static))

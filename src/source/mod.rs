@@ -4,11 +4,45 @@
 //! and text templates; it knows nothing of Calico. An [`Object`] is handed to a function as a
 //! tree of [`tree::Node`]s that borrows the input text, and is gone when that function returns:
 //! no stage keeps the whole input as a tree.
+//!
+//! ```text
+//! find ─► encoding ─► split ─► plan, large ─► part ─► json, yaml ─► sink ─► lower
+//! files    text     documents      parts      one tree   nodes     lists   objects
+//! ```
+//!
+//! Limits: nesting of [`MAX_DEPTH`] levels, 4 GiB for one document that is no list, and go-yaml's
+//! own bound on what aliases may repeat. Whole files are held while they are read.
 
+mod encoding;
+mod fault;
+mod files;
+mod find;
+mod json;
+mod large;
+mod lines;
+mod part;
+mod plan;
 pub mod scalar;
+mod sink;
+mod split;
+mod template;
 pub mod tree;
+mod yaml;
 
+pub use fault::MAX_DEPTH;
+pub use files::{Excerpt, Files};
+
+use crate::diagnostic::Diagnostic;
+use find::Found;
+use large::{Large, Shape};
+use part::{Output, Part};
+use plan::{Plan, Step, Text};
+use rayon::prelude::*;
+use sink::ListHead;
 use std::path::PathBuf;
+
+/// Bytes of files that are read before their objects are lowered.
+const BATCH: usize = 16 << 20;
 
 /// One Kubernetes-style object: a document, or one item of a list.
 #[derive(Clone, Copy)]
@@ -19,6 +53,8 @@ pub struct Object<'t> {
     pub api_version: &'t str,
     /// `kind`, its own or, for an item of a typed list that lacks it, the list's without `List`; "" if none
     pub kind: &'t str,
+    /// the keys that its mappings have twice, in input order
+    pub duplicates: &'t [tree::DuplicateKey<'t>],
 }
 
 /// One thing named on the command line.
@@ -36,3 +72,158 @@ pub enum Input {
         bytes: Vec<u8>,
     },
 }
+
+/// How to read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// how many threads lower objects: 0 for rayon's own pool, 1 for none but the caller's
+    pub threads: usize,
+}
+
+/// Everything that was read.
+#[derive(Debug)]
+pub struct Loaded<T> {
+    /// the files, for their names and lines
+    pub files: Files,
+    /// what the lowering function gave for each object, in input order
+    pub values: Vec<T>,
+    /// what is wrong with the input, in input order; a document with an error gives no objects
+    pub diagnostics: Vec<Diagnostic>,
+    /// number of documents that were not empty; a JSON value counts as one
+    pub documents: usize,
+}
+
+impl<T> Loaded<T> {
+    /// Number of objects.
+    pub fn objects(&self) -> usize {
+        self.values.len()
+    }
+}
+
+/// Reads all inputs, and calls `lower` on every object.
+///
+/// The result does not depend on the number of threads. Input that cannot be used is in
+/// [`Loaded::diagnostics`] with [`crate::diagnostic::Severity::Error`]; everything else is read all the same.
+pub fn read<T, F>(inputs: &[Input], options: &Options, lower: F) -> Loaded<T>
+where
+    T: Send,
+    F: Fn(&Object<'_>) -> T + Sync,
+{
+    let pool = match options.threads {
+        0 | 1 => None,
+        // without threads of its own the system still gives the answer, later
+        n => rayon::ThreadPoolBuilder::new().num_threads(n).build().ok(),
+    };
+    let loaded =
+        Loaded { files: Files::default(), values: Vec::new(), diagnostics: Vec::new(), documents: 0 };
+    let run = Run { lower: &lower, serial: options.threads == 1, loaded };
+    match pool {
+        Some(pool) => pool.install(|| run.all(inputs)),
+        None => run.all(inputs),
+    }
+}
+
+struct Run<'f, T, F> {
+    lower: &'f F,
+    serial: bool,
+    loaded: Loaded<T>,
+}
+
+impl<T: Send, F: Fn(&Object<'_>) -> T + Sync> Run<'_, T, F> {
+    fn all(mut self, inputs: &[Input]) -> Loaded<T> {
+        let mut found = find::find(inputs, &mut self.loaded.diagnostics).into_iter().peekable();
+        while found.peek().is_some() {
+            let mut batch = Vec::new();
+            let mut size = 0;
+            while size < BATCH {
+                let Some(next) = found.next() else { break };
+                let text = self.text(&next);
+                size += text.as_ref().map_or(0, |text| text.text.len());
+                batch.push(text);
+            }
+            self.batch(&batch);
+        }
+        self.loaded
+    }
+
+    fn text(&mut self, found: &Found<'_>) -> Result<Text, Diagnostic> {
+        let file = self.loaded.files.add(found.name.clone());
+        let (bytes, again) = found.read()?;
+        let text = encoding::decode(bytes, file)?;
+        self.loaded.files.keep(file, again, &text);
+        Ok(Text { file, text, json: found.is_json() })
+    }
+
+    /// Lowers some files.
+    fn batch(&mut self, texts: &[Result<Text, Diagnostic>]) {
+        let mut plan = Plan::default();
+        for text in texts {
+            match text {
+                Ok(text) => plan.file(text),
+                Err(diagnostic) => plan.steps.push(Step::Say(diagnostic.clone())),
+            }
+        }
+        let mut parts = plan.parts.as_slice();
+        let mut outputs = self.lower(parts, ListHead::default()).into_iter();
+        for step in plan.steps {
+            match step {
+                Step::Say(diagnostic) => self.loaded.diagnostics.push(diagnostic),
+                Step::Part => {
+                    parts = &parts[1..];
+                    outputs.next().into_iter().for_each(|output| self.take(output));
+                }
+                Step::Large { large, whole, count } => {
+                    let (own, rest) = parts.split_at(count);
+                    parts = rest;
+                    self.large(&large, &whole, own, outputs.by_ref().take(count).collect());
+                }
+            }
+        }
+    }
+
+    fn lower(&self, parts: &[Part<'_>], head: ListHead<'_>) -> Vec<Output<T>> {
+        let lower = self.lower;
+        let one = |part: &Part<'_>| part.lower(head, lower);
+        // a few documents are done before a thread would wake up
+        let small = parts.iter().map(|part| part.text.len()).sum::<usize>() < large::PART;
+        if self.serial || small {
+            parts.iter().map(one).collect()
+        } else {
+            parts.par_iter().with_max_len(1).map(one).collect()
+        }
+    }
+
+    fn take(&mut self, mut output: Output<T>) {
+        self.loaded.values.append(&mut output.values);
+        self.loaded.diagnostics.append(&mut output.diagnostics);
+        self.loaded.documents += output.documents;
+    }
+
+    /// Takes what the parts of a large document gave, if they were what they seemed; if not, the
+    /// document is read once more without cuts, and failing that as a whole.
+    fn large(&mut self, large: &Large, whole: &Part<'_>, parts: &[Part<'_>], mut outputs: Vec<Output<T>>) {
+        let mut head = large.verify(whole, parts, &outputs);
+        let uncut = [large.uncut(whole)];
+        let mut parts = parts;
+        if head.is_none() && parts.len() > 1 && large.shape.is_json() {
+            parts = &uncut;
+            outputs = self.lower(parts, ListHead::default());
+            head = large.verify(whole, parts, &outputs);
+        }
+        let Some(head) = head else {
+            return self.take(whole.lower(ListHead::default(), self.lower));
+        };
+        let head = head.of_items();
+        if !head.kind.is_empty() && outputs.iter().any(|output| output.lacking) {
+            outputs = self.lower(parts, head);
+        }
+        // the items of a list are no documents of their own
+        self.loaded.documents += usize::from(large.shape != Shape::JsonStream);
+        outputs.into_iter().for_each(|output| self.take(output));
+    }
+}
+
+#[cfg(test)]
+mod fuzz;
+#[cfg(test)]
+mod tests;

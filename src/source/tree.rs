@@ -4,7 +4,9 @@
 //! reads costs nothing but its slot. Every node knows its byte offset; [`Node::at`] turns it into
 //! a [`Location`] through a line index that is built once per tree, when first needed.
 
+use super::lines::Lines;
 use crate::diagnostic::{FileId, Location};
+use std::borrow::Cow;
 use std::cell::OnceCell;
 
 /// What a node is, after the YAML 1.1 (go-yaml v2) or JSON scalar rules.
@@ -69,19 +71,48 @@ pub struct Tree<'t> {
     /// line and column (1-based) of the first byte of `text`
     line: u32,
     column: u32,
-    lines: OnceCell<Vec<u32>>,
+    lines: OnceCell<Lines>,
+    /// pairs of key nodes: a key of a mapping, and the next one that says the same
+    duplicates: Vec<(u32, u32)>,
+}
+
+/// A key that a mapping has twice. [`Node::get`] takes the last one, as go-yaml and encoding/json
+/// do where they are not strict; calicoctl refuses the object, kubectl warns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DuplicateKey<'t> {
+    /// the key
+    pub key: &'t str,
+    /// where it is written first
+    pub first: Location,
+    /// where it is written again
+    pub second: Location,
 }
 
 impl<'t> Tree<'t> {
     /// An empty tree over `text`, which starts at `line` and `column` (1-based) of `file`.
     pub fn new(text: &'t str, file: FileId, line: u32, column: u32) -> Self {
-        Tree { nodes: Vec::new(), text, scratch: String::new(), file, line, column, lines: OnceCell::new() }
+        Tree {
+            nodes: Vec::new(),
+            text,
+            scratch: String::new(),
+            file,
+            line,
+            column,
+            lines: OnceCell::new(),
+            duplicates: Vec::new(),
+        }
+    }
+
+    /// Empties the tree; the text, its line index and the allocations are kept.
+    pub fn clear(&mut self) {
+        self.nodes.clear();
+        self.scratch.clear();
+        self.duplicates.clear();
     }
 
     /// Empties the tree and gives it another text; the allocations are kept.
     pub fn reset(&mut self, text: &'t str, file: FileId, line: u32, column: u32) {
-        self.nodes.clear();
-        self.scratch.clear();
+        self.clear();
         self.text = text;
         (self.file, self.line, self.column) = (file, line, column);
         self.lines = OnceCell::new();
@@ -90,6 +121,12 @@ impl<'t> Tree<'t> {
     /// The root, if anything was added.
     pub fn root(&self) -> Option<Node<'_>> {
         (!self.nodes.is_empty()).then_some(Node { tree: self, id: 0 })
+    }
+
+    /// The root of a tree to which nothing will be added.
+    pub(super) fn finish(&mut self) -> Option<Node<'_>> {
+        self.duplicates.sort_unstable_by_key(|pair| pair.1);
+        self.root()
     }
 
     /// Number of nodes.
@@ -138,23 +175,41 @@ impl<'t> Tree<'t> {
         self.nodes[id as usize].end = self.nodes.len() as u32;
     }
 
+    /// Every scalar in preorder: style, byte offset and content.
+    pub(super) fn scalars(&self) -> impl Iterator<Item = (Style, u32, &str)> {
+        self.nodes.iter().enumerate().filter_map(|(id, raw)| match raw.shape {
+            Shape::Scalar(style) => Some((style, raw.offset, self.text_of(id as u32))),
+            Shape::Seq | Shape::Map => None,
+        })
+    }
+
+    /// Notes the keys that a mapping, already closed, has twice.
+    ///
+    /// The parsers call this only for mappings whose keys are not in strictly rising order, which
+    /// is how machines print them.
+    pub(super) fn find_duplicates(&mut self, map: u32) {
+        let mut keys = Vec::new();
+        let (mut id, end) = (map + 1, self.nodes[map as usize].end);
+        while id < end {
+            keys.push(id);
+            id = self.nodes[self.nodes[id as usize].end as usize].end;
+        }
+        keys.sort_by(|&a, &b| self.text_of(a).cmp(self.text_of(b)));
+        let same = |pair: &&[u32]| self.text_of(pair[0]) == self.text_of(pair[1]);
+        let mut pairs = keys.windows(2).filter(same).map(|pair| (pair[0], pair[1])).collect();
+        self.duplicates.append(&mut pairs);
+    }
+
+    fn text_of(&self, id: u32) -> &str {
+        Node { tree: self, id }.text()
+    }
+
     /// The place of a byte offset in this tree's text.
     pub fn locate(&self, offset: u32) -> Location {
-        let lines = self.lines.get_or_init(|| {
-            std::iter::once(0)
-                .chain(memchr::memchr_iter(b'\n', self.text.as_bytes()).map(|i| i as u32 + 1))
-                .collect()
-        });
-        let offset = offset.min(self.text.len() as u32);
-        let index = lines.partition_point(|&start| start <= offset) - 1;
-        let start = lines[index] as usize;
-        let mut end = offset as usize;
-        while !self.text.is_char_boundary(end) {
-            end -= 1;
-        }
-        let before = self.text[start..end].chars().count() as u32;
-        let column = if index == 0 { self.column + before } else { 1 + before };
-        Location { file: self.file, line: self.line + index as u32, column }
+        let lines = self.lines.get_or_init(|| Lines::new(self.text));
+        let (line, column) = lines.locate(self.text, offset as usize);
+        let column = if line == 0 { self.column + column } else { 1 + column };
+        Location { file: self.file, line: self.line + line, column }
     }
 }
 
@@ -204,6 +259,47 @@ impl<'t> Node<'t> {
             Value::Str(s) => Some(s),
             _ => None,
         }
+    }
+
+    /// The string that a field of type string gets from this scalar, as `sigs.k8s.io/yaml` makes
+    /// it (`80` → "80", `yes` → "true", `010` → "8"); `None` for null and collections.
+    pub fn as_go_string(self) -> Option<Cow<'t, str>> {
+        match self.raw().shape {
+            Shape::Scalar(style) => super::scalar::as_go_string(self.text(), style),
+            Shape::Seq | Shape::Map => None,
+        }
+    }
+
+    /// How the scalar was written; `None` for collections.
+    pub fn style(self) -> Option<Style> {
+        match self.raw().shape {
+            Shape::Scalar(style) => Some(style),
+            Shape::Seq | Shape::Map => None,
+        }
+    }
+
+    /// The keys that mappings at and under this node have twice, in input order.
+    pub fn duplicates(self) -> Vec<DuplicateKey<'t>> {
+        let pair = |(first, second): (Node<'t>, Node<'t>)| DuplicateKey {
+            key: first.text(),
+            first: first.at(),
+            second: second.at(),
+        };
+        self.duplicate_nodes().map(pair).collect()
+    }
+
+    /// The pairs of key nodes behind [`Node::duplicates`].
+    pub(super) fn duplicate_nodes(self) -> impl Iterator<Item = (Node<'t>, Node<'t>)> {
+        let (within, tree) = (self.id..self.raw().end, self.tree);
+        let from = tree.duplicates.partition_point(|pair| pair.1 < within.start);
+        let pairs = tree.duplicates[from..].iter().take_while(move |pair| pair.1 < within.end);
+        let node = |id| Node { tree, id };
+        pairs.map(move |&(first, second)| (node(first), node(second)))
+    }
+
+    /// Whether `other` is this node or under it; both are of one tree.
+    pub(super) fn covers(self, other: Node<'_>) -> bool {
+        (self.id..self.raw().end).contains(&other.id)
     }
 
     /// Whether the value is null.

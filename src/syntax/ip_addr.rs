@@ -24,8 +24,8 @@ struct Address {
 ///
 /// A text that says what is wrong and where, if this is not such output.
 pub fn parse(text: &str) -> Result<Vec<Interface>, String> {
-    let links: Vec<Link> = serde_json::from_str(text)
-        .map_err(|error| format!("not the output of `ip -j addr`: {error}"))?;
+    let links: Vec<Link> =
+        serde_json::from_str(text).map_err(|error| format!("not the output of `ip -j addr`: {error}"))?;
     let mut interfaces = Vec::new();
     for link in links {
         // `ip` prints an empty object for links that a filter left out
@@ -33,8 +33,9 @@ pub fn parse(text: &str) -> Result<Vec<Interface>, String> {
         let mut addresses = Vec::new();
         for address in link.addr_info {
             let (Some(local), Some(length)) = (address.local, address.prefixlen) else { continue };
-            let net = IpNet::new(local, length)
-                .map_err(|_| format!("interface `{name}`: `{local}` cannot have a prefix of {length} bits"))?;
+            let net = IpNet::new(local, length).map_err(|_| {
+                format!("interface `{name}`: `{local}` cannot have a prefix of {length} bits")
+            })?;
             addresses.push(net);
         }
         // a veth's name may carry its peer: `cali1234@if3`

@@ -2,4 +2,5 @@
 
 pub mod cidr;
 pub mod ip_addr;
+pub mod port;
 pub mod selector;

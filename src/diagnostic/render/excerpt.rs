@@ -32,12 +32,20 @@ pub(super) struct Excerpt {
 impl Excerpt {
     /// Reads the lines around a place; `None` if its own line cannot be had.
     pub fn around(at: Location, sources: &dyn SourceLines) -> Option<Self> {
-        let own = sources.line(at.file, at.line)?;
-        let column = at.column.max(1) as usize - 1;
+        // `own` is the line from code point `before` on
+        let (own, before) = match sources.line(at.file, at.line) {
+            Some(line) => (line, 0),
+            None => {
+                let (stretch, first) = sources.stretch(at, WIDTH as u32)?;
+                (stretch, first.max(1) as usize - 1)
+            }
+        };
+        let column = (at.column.max(1) as usize - 1).saturating_sub(before);
         let token = token_length(own.chars().skip(column));
         // A cut line begins a little before the place; its neighbours begin where they begin,
         // because a neighbour of a long line is seldom cut at the same value.
-        let cut = if own.chars().nth(WIDTH).is_some() { column.saturating_sub(LEAD) } else { 0 };
+        let cut =
+            if before > 0 || own.chars().nth(WIDTH).is_some() { column.saturating_sub(LEAD) } else { 0 };
 
         let first_line = at.line.saturating_sub(CONTEXT).max(1);
         let mut text = String::new();
@@ -46,10 +54,7 @@ impl Excerpt {
         }
         let start = text.len();
         let edges = push_line(&mut text, &own, cut);
-        let edge = |column: usize| {
-            let index = column.saturating_sub(cut).min(edges.len() - 1);
-            start + edges[index]
-        };
+        let edge = |column: usize| start + edges[column.saturating_sub(cut).min(edges.len() - 1)];
         let span = edge(column)..edge(column + token);
         // An empty value, or one past the end of the line, is shown as one caret at the line break.
         let span = if span.is_empty() { span.start..span.start + 1 } else { span };

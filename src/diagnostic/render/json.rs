@@ -54,7 +54,10 @@ struct RelatedEntry<'a> {
 }
 
 /// The diagnostics as entries, in the same order.
-pub fn entries<'a>(diagnostics: &'a [Diagnostic], sources: &'a dyn SourceLines) -> Vec<Entry<'a>> {
+pub fn entries<'a>(
+    diagnostics: impl IntoIterator<Item = &'a Diagnostic>,
+    sources: &'a dyn SourceLines,
+) -> Vec<Entry<'a>> {
     let entry = |d: &'a Diagnostic| Entry {
         id: d.id,
         severity: d.severity.name(),
@@ -67,7 +70,7 @@ pub fn entries<'a>(diagnostics: &'a [Diagnostic], sources: &'a dyn SourceLines) 
             .map(|r| RelatedEntry { at: Place::new(r.at, sources), message: &r.message })
             .collect(),
     };
-    diagnostics.iter().map(entry).collect()
+    diagnostics.into_iter().map(entry).collect()
 }
 
 /// A document of its own: schema, counts, diagnostics.

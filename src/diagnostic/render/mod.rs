@@ -1,6 +1,6 @@
-//! Diagnostics → text for people ([`full`], [`short`]) and for programs ([`json`]).
+//! Diagnostics → text for people ([`full()`], [`short()`]) and for programs ([`json`]).
 //!
-//! Every form takes what it is given in that order; sort with [`super::order`] first. Texts for
+//! Every form takes what it is given in that order; sort with [`super::order()`] first. Texts for
 //! people may end up on a terminal, and both messages and source lines carry words of the input,
 //! so whatever a terminal might act on is escaped (see [`printable`]).
 
@@ -14,7 +14,7 @@ mod tests;
 pub use full::full;
 pub use short::short;
 
-use super::{FileId, Severity};
+use super::{FileId, Location, Severity};
 use std::borrow::Cow;
 use std::fmt::Write;
 
@@ -23,9 +23,16 @@ pub trait SourceLines {
     /// What to call a file in messages: its path as the user gave it, or `<stdin>`.
     fn name(&self, file: FileId) -> &str;
 
-    /// A line (1-based) without its line break; `None` past the end, or if it cannot be had any
-    /// more. Bytes that are not UTF-8 come as U+FFFD.
+    /// A line (1-based) without its line break; `None` past the end, if it cannot be had any more,
+    /// or if it is too long to be handed out whole. Bytes that are not UTF-8 come as U+FFFD.
     fn line(&self, file: FileId, line: u32) -> Option<String>;
+
+    /// Of a line that [`SourceLines::line`] does not give, what stands at most `radius` code points
+    /// before and after a place, and the 1-based column at which that begins.
+    fn stretch(&self, at: Location, radius: u32) -> Option<(String, u32)> {
+        let _ = (at, radius);
+        None
+    }
 }
 
 impl Severity {

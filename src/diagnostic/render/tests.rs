@@ -168,6 +168,35 @@ fn long_lines_are_cut_around_the_place_and_keep_their_column() {
     "#);
 }
 
+/// A line that is handed out in stretches only.
+struct Endless;
+
+impl SourceLines for Endless {
+    fn name(&self, _: FileId) -> &str {
+        "dump.json"
+    }
+    fn line(&self, _: FileId, _: u32) -> Option<String> {
+        None
+    }
+    fn stretch(&self, at: Location, radius: u32) -> Option<(String, u32)> {
+        let first = at.column.saturating_sub(radius).max(1);
+        let text = (first..at.column + radius).map(|column| if column == at.column { 'X' } else { '-' });
+        Some((text.collect(), first))
+    }
+}
+
+#[test]
+fn a_line_that_is_too_long_is_asked_for_in_part() {
+    for column in [1, 7, 5_000_000] {
+        let text = full(&[Diagnostic::error("e", at(0, 1, column), "m")], &Endless, false);
+        assert!(text.contains(&format!("dump.json:1:{column}")), "{text}");
+        let lines: Vec<_> = text.lines().collect();
+        let drawn = lines.iter().position(|line| line.starts_with("1 |")).expect("the line is drawn");
+        let place = |line: &str, c| line.chars().position(|x| x == c);
+        assert_eq!(place(lines[drawn], 'X'), place(lines[drawn + 1], '^'), "{text}");
+    }
+}
+
 #[test]
 fn words_of_the_input_cannot_steer_the_terminal() {
     let evil = "\x1b]0;owned\x07\u{9b}2J\u{202e}txt\r\nerror: forged";
@@ -189,6 +218,8 @@ fn printable_leaves_ordinary_text_alone() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn any_place_in_any_text_can_be_shown(text in "(\\PC|[\t\r\u{1b}\u{9b}é端\n]){0,60}", line in 0u32..8, column in 0u32..70) {
         let sources = Lines(vec![("a.yaml", text)]);

@@ -26,10 +26,15 @@ const ANNOTATION: &str = "config.projectcalico.org/";
 
 /// Fields whose parameter has another name than the field
 /// (`confignamev1` in `api/pkg/apis/projectcalico/v3/felixconfig.go`, v3.32.1).
-const RENAMED: &[(&str, &str)] = &[("ipipEnabled", "IpInIpEnabled"), ("externalNodesList", "ExternalNodesCIDRList")];
+const RENAMED: &[(&str, &str)] =
+    &[("ipipEnabled", "IpInIpEnabled"), ("externalNodesList", "ExternalNodesCIDRList")];
 
 /// The configuration that Felix on this node works with. `labels` are the node's.
-pub fn effective(resources: &Resources, node: &str, labels: Option<&Labels>) -> (FelixConfig, Vec<Diagnostic>) {
+pub fn effective(
+    resources: &Resources,
+    node: &str,
+    labels: Option<&Labels>,
+) -> (FelixConfig, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
     // strongest first: the first value of a parameter wins, the others are still read
     let sources = [
@@ -66,11 +71,15 @@ fn apply(param: &Param, raw: &Raw, config: &mut FelixConfig) -> Option<Diagnosti
         return Some(fatal(param, raw, &wrong));
     }
     let message = format!("felix cannot read `{}` of {} and uses its default: {wrong}", raw.text, param.name);
-    Some(Diagnostic::warning("felix-parameter-defaulted", raw.at, message).help("write a value that felix can read"))
+    Some(
+        Diagnostic::warning("felix-parameter-defaulted", raw.at, message)
+            .help("write a value that felix can read"),
+    )
 }
 
 fn fatal(param: &Param, raw: &Raw, wrong: &str) -> Diagnostic {
-    let message = format!("felix exits at every start: it cannot read `{}` of {}: {wrong}", raw.text, param.name);
+    let message =
+        format!("felix exits at every start: it cannot read `{}` of {}: {wrong}", raw.text, param.name);
     Diagnostic::error("felix-parameter-fatal", raw.at, message)
         .help("write a value that felix can read; until then no node gets any rules")
 }
@@ -87,7 +96,8 @@ fn environment(resources: &Resources, diagnostics: &mut Vec<Diagnostic>) -> Vec<
         match value {
             Some(text) => found.push(Raw { name: parameter.into(), text: text.value.clone(), at: text.at }),
             None if PARAMS.iter().any(|param| param.name.eq_ignore_ascii_case(parameter)) => {
-                let message = format!("`{}` takes its value from elsewhere, so it is not known here", name.value);
+                let message =
+                    format!("`{}` takes its value from elsewhere, so it is not known here", name.value);
                 diagnostics.push(
                     Diagnostic::warning("felix-parameter-unknown", name.at, message)
                         .help("the rules below are those without it; write the value itself to have it taken into account"),
@@ -154,7 +164,9 @@ fn selected(resources: &Resources, labels: Option<&Labels>, diagnostics: &mut Ve
 
 fn node_selector(configuration: &FelixConfiguration) -> Option<(Location, &str)> {
     configuration.fields.iter().find_map(|(name, value)| match value {
-        FieldValue::String(text) if &*name.value == "nodeSelector" && !text.is_empty() => Some((name.at, &**text)),
+        FieldValue::String(text) if &*name.value == "nodeSelector" && !text.is_empty() => {
+            Some((name.at, &**text))
+        }
         _ => None,
     })
 }
@@ -168,7 +180,8 @@ fn parameters(configuration: &FelixConfiguration) -> Vec<Raw> {
         Some(Raw { name: name.into(), text: text.into(), at })
     });
     let fields = configuration.fields.iter().filter_map(|(field, value)| {
-        let name = RENAMED.iter().find(|(own, _)| *own == &*field.value).map_or(&*field.value, |(_, name)| name);
+        let name =
+            RENAMED.iter().find(|(own, _)| *own == &*field.value).map_or(&*field.value, |(_, name)| name);
         let text = text(name, value)?;
         Some(Raw { name: name.into(), text: text.into(), at: field.at })
     });
@@ -200,7 +213,8 @@ fn text(name: &str, value: &FieldValue) -> Option<String> {
 }
 
 fn is_failsafe(name: &str) -> bool {
-    name.eq_ignore_ascii_case("FailsafeInboundHostPorts") || name.eq_ignore_ascii_case("FailsafeOutboundHostPorts")
+    name.eq_ignore_ascii_case("FailsafeInboundHostPorts")
+        || name.eq_ignore_ascii_case("FailsafeOutboundHostPorts")
 }
 
 fn failsafe(entry: &[(Box<str>, Box<str>)]) -> String {

@@ -50,7 +50,8 @@ pub fn go_int(raw: &str) -> Option<i64> {
         [b'0', _, ..] => (8, &lower[1..], true),
         _ => (10, &lower[..], false),
     };
-    let underscores_fit = !digits.contains("__") && !digits.ends_with('_') && (prefixed || !digits.starts_with('_'));
+    let underscores_fit =
+        !digits.contains("__") && !digits.ends_with('_') && (prefixed || !digits.starts_with('_'));
     if digits.is_empty() || !underscores_fit || digits.contains(['+', '-']) {
         return None;
     }
@@ -61,7 +62,8 @@ pub fn go_int(raw: &str) -> Option<i64> {
 /// A mask of mark bits: 32 bits with at least two set.
 pub fn mark_mask(raw: &str) -> Result<u32, String> {
     let mask = go_int(raw).and_then(|value| u32::try_from(value).ok());
-    mask.filter(|mask| mask.count_ones() >= 2).ok_or_else(|| "expected a 32-bit mask with at least 2 bits set".into())
+    mask.filter(|mask| mask.count_ones() >= 2)
+        .ok_or_else(|| "expected a 32-bit mask with at least 2 bits set".into())
 }
 
 /// An IPv4 address.
@@ -74,7 +76,11 @@ pub fn cidrs(raw: &str) -> Result<Vec<IpNet>, String> {
     raw.split(',')
         .map(|item| item.trim_matches(' '))
         .filter(|item| !item.is_empty())
-        .map(|item| cidr::parse_or_address(item).map(|cidr| cidr.net).ok_or_else(|| format!("`{item}` is neither a CIDR nor an address")))
+        .map(|item| {
+            cidr::parse_or_address(item)
+                .map(|cidr| cidr.net)
+                .ok_or_else(|| format!("`{item}` is neither a CIDR nor an address"))
+        })
         .collect()
 }
 
@@ -99,7 +105,11 @@ pub fn port_ranges(raw: &str) -> Result<Vec<(u16, u16)>, String> {
 /// Failsafe ports: `port`, `protocol:port` or `protocol:net:port`, separated by commas, an IPv6
 /// net in brackets.
 pub fn failsafe_ports(raw: &str) -> Result<Vec<FailsafePort>, String> {
-    raw.split(',').map(|item| item.trim_matches(' ')).filter(|item| !item.is_empty()).map(failsafe_port).collect()
+    raw.split(',')
+        .map(|item| item.trim_matches(' '))
+        .filter(|item| !item.is_empty())
+        .map(failsafe_port)
+        .collect()
 }
 
 fn failsafe_port(item: &str) -> Result<FailsafePort, String> {
@@ -126,7 +136,11 @@ fn failsafe_port(item: &str) -> Result<FailsafePort, String> {
     }
     let port = port.parse().map_err(|_| wrong())?;
     let net = match net.filter(|net| !net.is_empty()) {
-        Some(text) => Some(cidr::parse_or_address(&text).map(|cidr| cidr.net).ok_or_else(|| format!("`{text}` is neither a CIDR nor an address"))?),
+        Some(text) => Some(
+            cidr::parse_or_address(&text)
+                .map(|cidr| cidr.net)
+                .ok_or_else(|| format!("`{text}` is neither a CIDR nor an address"))?,
+        ),
         None => None,
     };
     Ok(FailsafePort { protocol: protocol.into(), net, port })
@@ -148,8 +162,13 @@ fn is_interface_byte(byte: u8) -> bool {
 
 /// A name or pattern of an interface, as `--out-interface` takes it.
 pub fn interface_pattern(raw: &str) -> Result<Box<str>, String> {
-    let fits = (1..=15).contains(&raw.len()) && raw.bytes().all(|b| b.is_ascii_alphanumeric() || b":._+-".contains(&b));
-    if fits { Ok(raw.into()) } else { Err("expected the name of an interface, perhaps with `+` at the end".into()) }
+    let fits = (1..=15).contains(&raw.len())
+        && raw.bytes().all(|b| b.is_ascii_alphanumeric() || b":._+-".contains(&b));
+    if fits {
+        Ok(raw.into())
+    } else {
+        Err("expected the name of an interface, perhaps with `+` at the end".into())
+    }
 }
 
 /// `N/second`, `N/minute`, `N/hour` or `N/day` with N up to 9999; empty for no limit.
@@ -168,7 +187,9 @@ pub fn log_rate(raw: &str) -> Result<Box<str>, String> {
 pub fn dscp(raw: &str) -> Result<u8, String> {
     let digits = !raw.is_empty() && raw.bytes().all(|b| b.is_ascii_digit());
     let number = digits.then(|| raw.parse::<u8>().ok()).flatten().filter(|value| *value < 64);
-    number.or_else(|| dscp_name(raw)).ok_or_else(|| "expected a DSCP value from 0 to 63, or a name such as `EF`".into())
+    number
+        .or_else(|| dscp_name(raw))
+        .ok_or_else(|| "expected a DSCP value from 0 to 63, or a name such as `EF`".into())
 }
 
 /// The value of a DSCP name, in any case (`api/pkg/lib/numorstring/dscp.go`, v3.32.1).
@@ -178,7 +199,9 @@ pub fn dscp_name(name: &str) -> Option<u8> {
     match name.as_str() {
         "DF" => Some(0),
         "EF" => Some(46),
-        text if text.starts_with("CS") && text.len() == 3 => digit(2).filter(|class| *class <= 6).map(|class| class * 8),
+        text if text.starts_with("CS") && text.len() == 3 => {
+            digit(2).filter(|class| *class <= 6).map(|class| class * 8)
+        }
         text if text.starts_with("AF") && text.len() == 4 => {
             let (class, drop) = (digit(2)?, digit(3)?);
             ((1..=4).contains(&class) && (1..=3).contains(&drop)).then(|| class * 8 + drop * 2)
@@ -216,16 +239,13 @@ mod tests {
     #[test]
     fn failsafe_ports_have_three_forms() {
         let ports = failsafe_ports("22, udp:53,TCP:10.0.0.0/8:443,tcp:[fd00::/8]:6443").unwrap();
-        let shown: Vec<_> =
-            ports.iter().map(|p| format!("{} {:?} {}", p.protocol, p.net.map(|n| n.to_string()), p.port)).collect();
+        let shown: Vec<_> = ports
+            .iter()
+            .map(|p| format!("{} {:?} {}", p.protocol, p.net.map(|n| n.to_string()), p.port))
+            .collect();
         assert_eq!(
             shown,
-            [
-                "tcp None 22",
-                "udp None 53",
-                "tcp Some(\"10.0.0.0/8\") 443",
-                "tcp Some(\"fd00::/8\") 6443"
-            ]
+            ["tcp None 22", "udp None 53", "tcp Some(\"10.0.0.0/8\") 443", "tcp Some(\"fd00::/8\") 6443"]
         );
         for wrong in ["sctp:1", "tcp:70000", "a:b:c:d", "tcp:nonsense:1", "]:["] {
             assert!(failsafe_ports(wrong).is_err(), "{wrong}");

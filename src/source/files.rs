@@ -1,0 +1,170 @@
+//! The files that were read: their names, and their lines for excerpts.
+
+use crate::diagnostic::{FileId, Location};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+/// Texts up to this many bytes are kept, as long as all of them together stay under [`KEPT`].
+const SMALL: usize = 64 << 10;
+/// Bytes of text of small files that are kept in all.
+const KEPT: usize = 16 << 20;
+/// An offset is noted for every so many lines of a file that was not kept.
+const STRIDE: u64 = 256;
+/// The longest line that [`Files::line`] gives back whole.
+const LONGEST_LINE: usize = 1 << 20;
+
+/// Every file that was read, by [`FileId`].
+#[derive(Debug, Default)]
+pub struct Files {
+    entries: Vec<Entry>,
+    kept: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    name: String,
+    origin: Origin,
+}
+
+#[derive(Debug)]
+enum Origin {
+    Kept(String),
+    /// read again when a line is asked for; the offsets of every [`STRIDE`]th line
+    Disk(PathBuf, OnceLock<Option<Vec<u64>>>),
+    /// nothing could be read
+    Nothing,
+}
+
+/// A piece of a line, for lines that are too long to show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Excerpt {
+    /// the text
+    pub text: String,
+    /// 1-based column, in code points, of its first character
+    pub column: u32,
+}
+
+impl Files {
+    /// Number of files.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether nothing was read.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// What to call a file in messages; "" if there is no such file.
+    pub fn name(&self, file: FileId) -> &str {
+        self.entries.get(file.0 as usize).map_or("", |entry| &entry.name)
+    }
+
+    /// The text of a 1-based line without its line break.
+    ///
+    /// `None` past the end, for a line over 1 MiB (see [`Files::excerpt`]), and for a file that can
+    /// no longer be read.
+    pub fn line(&self, file: FileId, line: u32) -> Option<String> {
+        let bytes = self.bytes(file, line, LONGEST_LINE)?;
+        (bytes.len() <= LONGEST_LINE).then(|| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// The characters of a line that stand at most `radius` before and after a place.
+    pub fn excerpt(&self, at: Location, radius: u32) -> Option<Excerpt> {
+        let first = at.column.saturating_sub(radius).max(1);
+        // a character has at most four bytes
+        let needed = 4 * (at.column as usize + radius as usize);
+        let bytes = self.bytes(at.file, at.line, needed)?;
+        let text = String::from_utf8_lossy(&bytes);
+        let count = (at.column - first + radius) as usize;
+        let text = text.chars().skip(first as usize - 1).take(count).collect();
+        Some(Excerpt { text, column: first })
+    }
+
+    /// A line without its line break; if it is longer than `limit`, `limit + 1` bytes of it.
+    fn bytes(&self, file: FileId, line: u32, limit: usize) -> Option<Vec<u8>> {
+        let index = u64::from(line.checked_sub(1)?);
+        let mut bytes = match &self.entries.get(file.0 as usize)?.origin {
+            Origin::Nothing => return None,
+            Origin::Kept(text) => {
+                let line = text.split_inclusive('\n').nth(index as usize)?;
+                let line = line.strip_suffix('\n').unwrap_or(line).as_bytes();
+                line[..line.len().min(limit + 1)].to_vec()
+            }
+            Origin::Disk(path, offsets) => {
+                let offsets = offsets.get_or_init(|| index_lines(path).ok()).as_ref()?;
+                let start = *offsets.get((index / STRIDE) as usize)?;
+                read_line(path, start, index % STRIDE, limit + 1).ok()??
+            }
+        };
+        if bytes.last() == Some(&b'\r') {
+            bytes.pop();
+        }
+        Some(bytes)
+    }
+
+    /// Registers a file that is about to be read.
+    pub(super) fn add(&mut self, name: String) -> FileId {
+        self.entries.push(Entry { name, origin: Origin::Nothing });
+        FileId(self.entries.len() as u32 - 1)
+    }
+
+    /// Notes where the lines of a file come from. Text that came from elsewhere than a file on
+    /// disk cannot be read again, so it is always kept.
+    pub(super) fn keep(&mut self, file: FileId, path: Option<PathBuf>, text: &str) {
+        let small = text.len() <= SMALL && self.kept + text.len() <= KEPT;
+        self.entries[file.0 as usize].origin = match path {
+            Some(path) if !small => Origin::Disk(path, OnceLock::new()),
+            _ => {
+                self.kept += text.len();
+                Origin::Kept(text.to_owned())
+            }
+        };
+    }
+}
+
+/// The offsets of lines 0, [`STRIDE`], 2 × [`STRIDE`], …; the byte order mark is no part of line 0.
+fn index_lines(path: &PathBuf) -> std::io::Result<Vec<u64>> {
+    let mut file = File::open(path)?;
+    let mut buffer = vec![0; 64 << 10];
+    let (mut offsets, mut at, mut line) = (vec![0], 0u64, 0u64);
+    loop {
+        let len = file.read(&mut buffer)?;
+        if len == 0 {
+            return Ok(offsets);
+        }
+        if at == 0 && buffer[..len].starts_with(b"\xEF\xBB\xBF") {
+            offsets[0] = 3;
+        }
+        for newline in memchr::memchr_iter(b'\n', &buffer[..len]) {
+            line += 1;
+            if line % STRIDE == 0 {
+                offsets.push(at + newline as u64 + 1);
+            }
+        }
+        at += len as u64;
+    }
+}
+
+/// The line `skip` lines behind the one that begins at `start`, at most `limit` bytes of it.
+fn read_line(path: &PathBuf, start: u64, skip: u64, limit: usize) -> std::io::Result<Option<Vec<u8>>> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(start))?;
+    let mut reader = BufReader::new(file);
+    for _ in 0..skip {
+        if reader.skip_until(b'\n')? == 0 {
+            return Ok(None);
+        }
+    }
+    let mut line = Vec::new();
+    reader.take(limit as u64).read_until(b'\n', &mut line)?;
+    if line.is_empty() {
+        return Ok(None);
+    }
+    if line.last() == Some(&b'\n') {
+        line.pop();
+    }
+    Ok(Some(line))
+}

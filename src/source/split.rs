@@ -1,0 +1,105 @@
+//! A stream → its documents.
+//!
+//! kubectl and calicoctl cut a stream at `\n---` and drop the rest of that line before they parse
+//! anything (`calicoctl/calicoctl/util/yaml`, v3.32.1); go-yaml then reads what comes before a
+//! `...`. In YAML both marks are reserved to column 0, so cutting there is exact.
+
+use super::fault::Fault;
+use std::ops::Range;
+
+/// Cuts a text into documents; none of them contains a mark, save where directives come first.
+pub(super) struct Splitter<'t> {
+    text: &'t str,
+    /// where the next document begins; `None` at the end
+    next: Option<usize>,
+    /// text that kubectl and calicoctl drop, found so far
+    pub(super) dropped: Vec<Box<Fault>>,
+}
+
+impl<'t> Splitter<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        // the mark that opens the stream has no line break before it, so nothing is dropped there
+        let start = if is_mark(text, 0, b"---") && rest_is_blank(text, 3) { line_end(text, 3) } else { 0 };
+        Splitter { text, next: Some(start), dropped: Vec::new() }
+    }
+
+    /// The offset of the first mark that follows a line break within `range`.
+    fn mark(&self, range: Range<usize>, mark: &[u8; 3]) -> Option<usize> {
+        let needle = [b'\n', mark[0], mark[1], mark[2]];
+        memchr::memmem::find_iter(&self.text.as_bytes()[range.clone()], &needle)
+            .map(|at| range.start + at + 1)
+            .find(|&at| is_mark(self.text, at, mark))
+    }
+
+    /// Whether the text has nothing but directives and comments, so that the document that the
+    /// next mark opens belongs to it.
+    fn is_directives(text: &str) -> bool {
+        let blank = |line: &&str| line.trim().is_empty() || line.starts_with('#');
+        let mut lines = text.lines().skip_while(blank).peekable();
+        lines.peek().is_some() && lines.all(|line| blank(&line) || line.starts_with('%'))
+    }
+}
+
+impl Iterator for Splitter<'_> {
+    type Item = Range<usize>;
+
+    fn next(&mut self) -> Option<Range<usize>> {
+        let start = self.next?;
+        // a document that is empty has its end mark at its own first line
+        let before = start.saturating_sub(1);
+        let mut from = before;
+        let end = loop {
+            match self.mark(from..self.text.len(), b"---") {
+                Some(at) if Self::is_directives(&self.text[start..at]) => from = at,
+                Some(at) => {
+                    if !rest_is_blank(self.text, at + 3) {
+                        let message = "text on the same line as `---` is lost";
+                        self.dropped.push(
+                            Fault::new(at + 3, "document-marker", message)
+                                .help("kubectl and calicoctl drop it; begin the document on the next line"),
+                        );
+                    }
+                    self.next = Some(line_end(self.text, at + 3));
+                    break at;
+                }
+                None => {
+                    self.next = None;
+                    break self.text.len();
+                }
+            }
+        };
+        let end = end.max(start);
+        let Some(stop) = self.mark(before..end, b"...") else {
+            return Some(start..end);
+        };
+        let after = line_end(self.text, stop + 3).min(end);
+        let mut lines = self.text[after..end].lines();
+        if lines.any(|line| {
+            !line.trim().is_empty() && !line.trim_start().starts_with('#') && line.trim() != "..."
+        }) {
+            let message = "text behind the end mark `...` is lost";
+            self.dropped.push(
+                Fault::new(after, "document-marker", message)
+                    .help("kubectl and calicoctl drop it; begin a document with a line `---`"),
+            );
+        }
+        Some(start..stop)
+    }
+}
+
+/// Whether a mark stands at `at`, followed by a blank or the end.
+fn is_mark(text: &str, at: usize, mark: &[u8]) -> bool {
+    let bytes = &text.as_bytes()[at..];
+    bytes.starts_with(mark) && matches!(bytes.get(mark.len()), None | Some(b'\n' | b' ' | b'\t' | b'\r'))
+}
+
+/// Whether nothing but blanks and a comment follows on the line.
+fn rest_is_blank(text: &str, at: usize) -> bool {
+    let rest = text[at..line_end(text, at)].trim();
+    rest.is_empty() || rest.starts_with('#')
+}
+
+/// The offset behind the line break at or behind `at`.
+fn line_end(text: &str, at: usize) -> usize {
+    memchr::memchr(b'\n', &text.as_bytes()[at..]).map_or(text.len(), |len| at + len + 1)
+}
