@@ -12,5 +12,3 @@ pub mod profile;
 pub mod quantity;
 pub mod rule;
 pub mod selectors;
-#[cfg(test)]
-mod tests;

@@ -21,6 +21,8 @@ pub enum Fate {
     WithoutAddress,
     /// not understood; Felix never hears of it
     Unreadable(String),
+    /// fails Felix's own checks
+    Refused(String),
 }
 
 /// Puts the pod's addresses into `addresses` and says what the pod is.
@@ -45,7 +47,7 @@ pub fn classify(pod: &Pod, addresses: &mut Vec<IpAddr>) -> Fate {
         return Fate::WithoutAddress;
     }
     if let Some(port) = named_ports(pod).find(|port| !is_port_name(&port.name)) {
-        return Fate::Unreadable(format!("`{}` is no name of a port", port.name));
+        return Fate::Refused(format!("`{}` is no name of a port", port.name));
     }
     // stable: within a family the order is the pod's
     addresses.sort_by_key(|address| address.is_ipv6());
@@ -65,8 +67,7 @@ fn read_addresses<'p>(pod: &'p Pod, addresses: &mut Vec<IpAddr>) -> Result<(), &
     if !pod.status_ips.is_empty() {
         return pod.status_ips.iter().try_for_each(|text| read(text));
     }
-    let keys =
-        ["cni.projectcalico.org/podIPs", "cni.projectcalico.org/podIP", "vpc.amazonaws.com/pod-ips"];
+    let keys = ["cni.projectcalico.org/podIPs", "cni.projectcalico.org/podIP", "vpc.amazonaws.com/pod-ips"];
     let Some((key, text)) = keys.iter().find_map(|key| Some((*key, annotation(key)?))) else { return Ok(()) };
     if key == "cni.projectcalico.org/podIP" {
         return read(text);
