@@ -31,7 +31,7 @@ struct Column<'l> {
 /// Labels of things, by key and value.
 #[derive(Debug)]
 pub struct LabelIndex<'l> {
-    columns: FxHashMap<&'l str, Column<'l>>,
+    columns: FxHashMap<Box<str>, Column<'l>>,
     /// keys that are not in `columns` are ignored rather than added
     closed: bool,
     things: usize,
@@ -44,8 +44,8 @@ impl<'l> LabelIndex<'l> {
     }
 
     /// An index that takes labels with these keys only.
-    pub fn of_keys(keys: impl IntoIterator<Item = &'l str>, things: usize) -> Self {
-        let columns = keys.into_iter().map(|key| (key, Column::default())).collect();
+    pub fn of_keys<'k>(keys: impl IntoIterator<Item = &'k str>, things: usize) -> Self {
+        let columns = keys.into_iter().map(|key| (key.into(), Column::default())).collect();
         LabelIndex { columns, closed: true, things }
     }
 
@@ -54,21 +54,23 @@ impl<'l> LabelIndex<'l> {
         !self.closed || self.columns.contains_key(key)
     }
 
-    fn posting(&mut self, key: &'l str, value: &'l str) -> Option<&mut Posting> {
-        let column = if self.closed { self.columns.get_mut(key)? } else { self.columns.entry(key).or_default() };
-        Some(column.by_value.entry(value).or_default())
+    fn posting(&mut self, key: &str, value: &'l str) -> Option<&mut Posting> {
+        if !self.closed && !self.columns.contains_key(key) {
+            self.columns.insert(key.into(), Column::default());
+        }
+        Some(self.columns.get_mut(key)?.by_value.entry(value).or_default())
     }
 
     /// Says that a thing carries a label. Nothing may carry two values of one key.
     #[inline]
-    pub fn add(&mut self, thing: u32, key: &'l str, value: &'l str) {
+    pub fn add(&mut self, thing: u32, key: &str, value: &'l str) {
         if let Some(posting) = self.posting(key, value) {
             posting.points.push(thing);
         }
     }
 
     /// Says that all things from `first` up to but without `end` carry a label.
-    pub fn add_range(&mut self, first: u32, end: u32, key: &'l str, value: &'l str) {
+    pub fn add_range(&mut self, first: u32, end: u32, key: &str, value: &'l str) {
         if let Some(posting) = self.posting(key, value) {
             posting.ranges.push((first, end));
         }

@@ -21,6 +21,8 @@ pub enum Fate {
     WithoutAddress,
     /// not understood; Felix never hears of it
     Unreadable(String),
+    /// fails Felix's own checks
+    Refused(String),
 }
 
 /// Puts the pod's addresses into `addresses` and says what the pod is.
@@ -45,7 +47,7 @@ pub fn classify(pod: &Pod, addresses: &mut Vec<IpAddr>) -> Fate {
         return Fate::WithoutAddress;
     }
     if let Some(port) = named_ports(pod).find(|port| !is_port_name(&port.name)) {
-        return Fate::Unreadable(format!("`{}` is no name of a port", port.name));
+        return Fate::Refused(format!("`{}` is no name of a port", port.name));
     }
     // stable: within a family the order is the pod's
     addresses.sort_by_key(|address| address.is_ipv6());
@@ -109,7 +111,7 @@ pub fn interface_name(prefix: &str, namespace: &str, name: &str) -> Box<str> {
 
 /// The pod's own labels: what it carries, without labels that would pass for inherited ones, and
 /// with those that Calico adds.
-pub fn each_own_label<'p>(pod: &'p Pod, visit: &mut dyn FnMut(&'p str, &'p str)) {
+pub fn each_own_label<'p>(pod: &'p Pod, visit: &mut dyn FnMut(&str, &'p str)) {
     for (key, value) in pod.labels.iter() {
         if is_own(pod, key) {
             visit(key, value);
@@ -128,7 +130,7 @@ pub fn is_own(pod: &Pod, key: &str) -> bool {
 }
 
 /// The labels that Calico adds to a pod.
-pub fn each_added_label<'p>(namespace: &'p str, account: &'p str, visit: &mut dyn FnMut(&'p str, &'p str)) {
+pub fn each_added_label<'p>(namespace: &'p str, account: &'p str, visit: &mut dyn FnMut(&str, &'p str)) {
     visit(NAMESPACE, namespace);
     visit(ORCHESTRATOR, "k8s");
     if !account.is_empty() {
