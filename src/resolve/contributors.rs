@@ -137,8 +137,7 @@ impl<'r> Contributors<'r> {
         for (number, pod) in pods.iter().enumerate() {
             by_node.entry(&pod.node).or_default().push(number as u32);
         }
-        let spoofing =
-            (0u32..).zip(&pods).filter(|(_, pod)| may_spoof(pod)).map(|(number, _)| number).collect();
+        let spoofing = (0u32..).zip(&pods).filter(|(_, pod)| may_spoof(pod)).map(|(number, _)| number).collect();
         let count = pods.len() + others.len();
         let (v4, v6) = (Ranked::new(count, &entries.v4), Ranked::new(count, &entries.v6));
         Contributors { pods, groups, others, v4, v6, spoofing, by_node, without_address }
@@ -175,20 +174,12 @@ impl<'r> Contributors<'r> {
 
     /// Calls `visit` with every label that selectors see on a contributor, its own before those
     /// it inherits, each key once.
-    pub fn each_label<'p>(
-        &'p self,
-        number: u32,
-        profiles: &'p Profiles<'r>,
-        visit: &mut dyn FnMut(&'p str, &'r str),
-    ) {
+    pub fn each_label(&self, number: u32, profiles: &Profiles<'r>, visit: &mut dyn FnMut(&str, &'r str)) {
         match self.get(number) {
             Ok(pod) => {
                 // own labels of pods and inherited ones have different prefixes
-                pod::each_own_label(pod, &mut |key, value| visit(key, value));
-                let names = [
-                    profile::of_namespace(&pod.namespace),
-                    profile::of_account(&pod.namespace, &pod.service_account),
-                ];
+                pod::each_own_label(pod, visit);
+                let names = [profile::of_namespace(&pod.namespace), profile::of_account(&pod.namespace, &pod.service_account)];
                 for profile in names.iter().filter_map(|name| profiles.get(name)) {
                     profile.labels.iter().for_each(|(key, value)| visit(key, value));
                 }
@@ -221,10 +212,7 @@ impl<'r> Contributors<'r> {
     }
 
     /// Who has the named ports that are asked for.
-    pub fn named_ports<'n>(
-        &self,
-        names: impl IntoIterator<Item = &'n str>,
-    ) -> FxHashMap<Box<str>, Vec<NamedPort>> {
+    pub fn named_ports<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> FxHashMap<Box<str>, Vec<NamedPort>> {
         let mut found: FxHashMap<Box<str>, Vec<NamedPort>> =
             names.into_iter().map(|name| (name.into(), Vec::new())).collect();
         if found.is_empty() {
@@ -240,11 +228,7 @@ impl<'r> Contributors<'r> {
         for (contributor, host) in self.hosts() {
             for port in &host.ports {
                 if let Some(list) = found.get_mut(&*port.name) {
-                    list.push(NamedPort {
-                        contributor,
-                        protocol: host_protocol(&port.protocol),
-                        port: port.port,
-                    });
+                    list.push(NamedPort { contributor, protocol: host_protocol(&port.protocol), port: port.port });
                 }
             }
         }
@@ -263,18 +247,16 @@ fn host_protocol(protocol: &Protocol) -> TransportProtocol {
 
 fn may_spoof(pod: &Pod) -> bool {
     !pod.annotations.is_empty()
-        && super::convert::annotations::source_prefixes(&pod.annotations)
-            .is_ok_and(|prefixes| !prefixes.is_empty())
+        && super::convert::annotations::source_prefixes(&pod.annotations).is_ok_and(|prefixes| !prefixes.is_empty())
 }
 
 fn lost(pod: &Pod, id: &'static str, who: &str, reason: &str) -> Diagnostic {
-    let message =
-        format!("{who} pod `{}/{}`, so it gets no rules and is in no set: {reason}", pod.namespace, pod.name);
+    let message = format!("{who} pod `{}/{}`, so it gets no rules and is in no set: {reason}", pod.namespace, pod.name);
     Diagnostic::warning(id, pod.at, message)
 }
 
 impl<'r> Other<'r> {
-    fn each_label<'p>(&'p self, profiles: &'p Profiles<'r>, visit: &mut dyn FnMut(&'p str, &'r str)) {
+    fn each_label(&self, profiles: &Profiles<'r>, visit: &mut dyn FnMut(&str, &'r str)) {
         let mut seen: Vec<&str> = Vec::new();
         for (key, value) in self.labels.iter() {
             if self.namespace.is_none() || key != NAMESPACE {

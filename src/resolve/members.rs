@@ -1,233 +1,229 @@
-//! Members of sets. Each distinct set is worked out once, whatever the number of nodes.
+//! Members of sets.
+//!
+//! `felix/labelindex/named_port_index.go:819` and `felix/serviceindex/serviceindex.go:196`, v3.32.1.
 
-use super::address;
 use super::bits::Bits;
-use super::config::FelixConfig;
 use super::contributors::{Contributors, NamedPort};
-use super::convert::profile::Profiles;
 use super::label_index::LabelIndex;
-use super::set_table::SetTable;
-use super::view::{IpSet, NetMembers, PortMember, SetIndex, SetMeaning, SetMembers};
-use crate::emit::text;
+use super::set_table::{SetDefinition, SetTable};
+use super::view::{NetMembers, PortMember, SetMeaning, SetMembers};
 use crate::model::Resources;
 use crate::model::core::{EndpointSlice, TransportProtocol};
-use crate::syntax::selector::{self, Selector};
+use crate::syntax::selector::Selector;
 use ipnet::IpNet;
 use rustc_hash::FxHashMap;
-use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-/// Endpoints that Istio's ambient mode covers (`felix/calc/istio_calculator.go:34`, v3.32.1).
-const ISTIO: &str = "pcns.istio.io/dataplane-mode == 'ambient' && istio.io/dataplane-mode != 'none' \
-                     || istio.io/dataplane-mode == 'ambient'";
-
-/// Label of an EndpointSlice that names its service.
-const SERVICE_NAME: &str = "kubernetes.io/service-name";
-
-/// The sets of a cluster and what is needed to fill them.
-#[derive(Debug)]
-pub struct Members<'r> {
-    sets: SetTable,
-    /// slices by `namespace/service`
-    slices: FxHashMap<String, Vec<&'r EndpointSlice>>,
-    index: OnceLock<LabelIndex<'r>>,
-    ports: OnceLock<FxHashMap<Box<str>, Vec<NamedPort>>>,
+/// What of Felix's configuration changes the members of sets.
+#[derive(Debug, Clone, Copy)]
+pub struct Variant {
+    /// pods that may send from other addresses than their own are taken into account
+    pub spoofing: bool,
+    /// members that others cover stay
+    pub keep_covered: bool,
 }
 
-impl<'r> Members<'r> {
-    /// Takes the sets of all policies.
-    pub fn new(sets: SetTable, resources: &'r Resources) -> Self {
-        let mut slices: FxHashMap<String, Vec<&EndpointSlice>> = FxHashMap::default();
-        for slice in &resources.endpoint_slices {
-            let service = slice.meta.labels.get(SERVICE_NAME).unwrap_or("");
-            slices.entry(format!("{}/{service}", slice.meta.namespace)).or_default().push(slice);
-        }
-        Members { sets, slices, index: OnceLock::new(), ports: OnceLock::new() }
+impl Variant {
+    fn index(self) -> usize {
+        usize::from(self.spoofing) * 2 + usize::from(self.keep_covered)
     }
+}
 
-    /// A set with its members.
-    pub fn set(
-        &self,
-        index: SetIndex,
+/// Everything that members are made from.
+#[derive(Debug)]
+pub struct MemberIndex<'r> {
+    labels: LabelIndex<'r>,
+    ports: FxHashMap<Box<str>, Vec<NamedPort>>,
+    services: FxHashMap<Box<str>, Vec<&'r EndpointSlice>>,
+}
+
+impl<'r> MemberIndex<'r> {
+    /// Indexes what the sets of a table, and `more` selectors, ask for.
+    pub fn new(
+        resources: &'r Resources,
         contributors: &Contributors<'r>,
-        profiles: &Profiles<'r>,
-        config: &FelixConfig,
-    ) -> IpSet {
-        let definition = self.sets.get(index);
-        let variant =
-            usize::from(config.keep_covered_members) * 2 + usize::from(config.workload_source_spoofing);
-        let members =
-            definition.members[variant].get_or_init(|| match (&definition.meaning, &definition.selector) {
-                (SetMeaning::Selector(_), Some(selector)) => {
-                    let selected = self.selected(selector, contributors, profiles, config);
-                    SetMembers::Nets(Arc::new(NetMembers {
-                        v4: contributors.v4.members(&selected, config.keep_covered_members),
-                        v6: contributors.v6.members(&selected, config.keep_covered_members),
-                    }))
-                }
-                (SetMeaning::NamedPort { protocol, port, .. }, Some(selector)) => {
-                    let selected = self.selected(selector, contributors, profiles, config);
-                    SetMembers::Ports(self.named_port(port, protocol, &selected, contributors))
-                }
-                (SetMeaning::Service(path), _) => SetMembers::Ports(self.service(path)),
-                (SetMeaning::ServiceAddresses(path), _) => {
-                    SetMembers::Nets(Arc::new(self.service_addresses(path)))
-                }
-                (SetMeaning::Selector(_) | SetMeaning::NamedPort { .. }, None) => {
-                    SetMembers::Nets(Arc::default())
-                }
+        profiles: &super::convert::profile::Profiles<'r>,
+        sets: &SetTable,
+        more: &[&Selector],
+    ) -> Self {
+        let mut keys = rustc_hash::FxHashSet::default();
+        let selectors = sets.iter().filter_map(|set| set.selector.as_deref()).chain(more.iter().copied());
+        selectors.for_each(|selector| {
+            selector.root().each_label(&mut |key| {
+                keys.insert(key);
             });
-        IpSet { id: definition.id(), meaning: definition.meaning.clone(), members: members.clone() }
+        });
+        let mut labels = LabelIndex::of_keys(keys, contributors.len());
+        contributors.index(&mut labels, profiles);
+        let ports = contributors.named_ports(sets.iter().filter_map(|set| match &set.meaning {
+            SetMeaning::NamedPort { port, .. } => Some(&**port),
+            _ => None,
+        }));
+        let mut services: FxHashMap<Box<str>, Vec<&EndpointSlice>> = sets
+            .iter()
+            .filter_map(|set| match &set.meaning {
+                SetMeaning::Service(path) | SetMeaning::ServiceAddresses(path) => Some((path.clone(), Vec::new())),
+                _ => None,
+            })
+            .collect();
+        if !services.is_empty() {
+            for slice in &resources.endpoint_slices {
+                let service = slice.meta.labels.get("kubernetes.io/service-name").unwrap_or_default();
+                let path = format!("{}/{service}", slice.meta.namespace);
+                if let Some(slices) = services.get_mut(&*path) {
+                    slices.push(slice);
+                }
+            }
+        }
+        MemberIndex { labels, ports, services }
     }
 
-    /// Addresses of the pods that Istio's ambient mode covers.
-    pub fn istio(
-        &self,
-        contributors: &Contributors<'r>,
-        profiles: &Profiles<'r>,
-        config: &FelixConfig,
-    ) -> Vec<IpAddr> {
-        let selector = selector::parse(ISTIO).expect("a constant");
-        let selected = self.selected(&selector, contributors, profiles, config);
-        let pods = selected.iter().filter(|number| contributors.get(*number).is_ok());
-        pods.flat_map(|number| contributors.addresses(number)).collect()
+    /// The members of a set; worked out once.
+    pub fn of<'s>(&self, set: &'s SetDefinition, contributors: &Contributors<'r>, variant: Variant) -> &'s SetMembers {
+        set.members[variant.index()].get_or_init(|| match (&set.meaning, set.selector.as_deref()) {
+            (SetMeaning::Selector(_), Some(selector)) => {
+                SetMembers::Nets(Arc::new(self.nets(selector, contributors, variant)))
+            }
+            (SetMeaning::NamedPort { protocol, port, .. }, Some(selector)) => {
+                SetMembers::Ports(self.named_port(selector, protocol, port, contributors, variant))
+            }
+            (SetMeaning::Service(path), _) => SetMembers::Ports(self.service_ports(path)),
+            (SetMeaning::ServiceAddresses(path), _) => SetMembers::Nets(Arc::new(self.service_addresses(path))),
+            // a set of either kind has a selector from its beginning
+            (SetMeaning::Selector(_) | SetMeaning::NamedPort { .. }, None) => SetMembers::Ports(Vec::new()),
+        })
     }
 
-    fn selected(
-        &self,
-        selector: &Selector,
-        contributors: &Contributors<'r>,
-        profiles: &Profiles<'r>,
-        config: &FelixConfig,
-    ) -> Bits {
-        let index = self.index.get_or_init(|| self.build_index(contributors, profiles));
-        let mut selected = index.select(selector.root());
-        if !config.workload_source_spoofing && !contributors.spoofing.is_empty() {
-            let mut left_out = Bits::none(contributors.len());
-            contributors.spoofing.iter().for_each(|number| left_out.insert(*number));
-            selected.subtract(&left_out);
+    fn select(&self, selector: &Selector, contributors: &Contributors<'r>, variant: Variant) -> Bits {
+        let mut selected = self.labels.select(selector.root());
+        if !variant.spoofing && !contributors.spoofing.is_empty() {
+            let mut ignored = Bits::none(contributors.len());
+            contributors.spoofing.iter().for_each(|number| ignored.insert(*number));
+            selected.subtract(&ignored);
         }
         selected
     }
 
-    /// An index of the labels that any set's selector mentions.
-    fn build_index(&self, contributors: &Contributors<'r>, profiles: &Profiles<'r>) -> LabelIndex<'r> {
-        let istio = selector::parse(ISTIO).expect("a constant");
-        let mut keys: BTreeSet<&str> = BTreeSet::new();
-        istio.root().each_label(&mut |key| {
-            keys.insert(key);
-        });
-        for set in self.sets.iter().filter_map(|set| set.selector.as_ref()) {
-            set.root().each_label(&mut |key| {
-                keys.insert(key);
-            });
+    /// The networks that a selector selects.
+    pub fn nets(&self, selector: &Selector, contributors: &Contributors<'r>, variant: Variant) -> NetMembers {
+        let selected = self.select(selector, contributors, variant);
+        NetMembers {
+            v4: contributors.v4.members(&selected, variant.keep_covered),
+            v6: contributors.v6.members(&selected, variant.keep_covered),
         }
-        let mut index = LabelIndex::of_keys(keys.iter().copied(), contributors.len());
-        contributors.index(&mut index, profiles);
-        index
     }
 
-    /// Ports of this name of the endpoints selected; sorted by text, IPv4 first.
+    /// IPv4 members before IPv6 ones, each family in text order.
     fn named_port(
         &self,
-        name: &str,
+        selector: &Selector,
         protocol: &str,
-        selected: &Bits,
+        name: &str,
         contributors: &Contributors<'r>,
+        variant: Variant,
     ) -> Vec<PortMember> {
-        let ports = self.ports.get_or_init(|| {
-            let names = self.sets.iter().filter_map(|set| match &set.meaning {
-                SetMeaning::NamedPort { port, .. } => Some(&**port),
-                _ => None,
-            });
-            contributors.named_ports(names)
-        });
-        let wanted = |port: &&NamedPort| {
-            (protocol == "any" || protocol == word(port.protocol)) && selected.contains(port.contributor)
+        let selected = self.select(selector, contributors, variant);
+        let ports = self.ports.get(name).map_or(&[][..], Vec::as_slice);
+        let matching = |port: &&NamedPort| {
+            selected.contains(port.contributor) && (protocol == "any" || protocol == protocol_name(port.protocol))
         };
-        let found = ports.get(name).map_or(&[][..], Vec::as_slice).iter().filter(wanted);
-        let mut v4: Vec<(u32, &NamedPort)> = Vec::new();
-        let mut v6: Vec<(u32, &NamedPort)> = Vec::new();
-        for port in found {
-            v4.extend(contributors.v4.of(port.contributor).iter().map(|rank| (*rank, port)));
-            v6.extend(contributors.v6.of(port.contributor).iter().map(|rank| (*rank, port)));
-        }
-        // ranks are in the order of the addresses' texts
-        let by_text = |list: &mut Vec<(u32, &NamedPort)>| {
-            list.sort_by(|a, b| {
-                let tail = |port: &NamedPort| format!("{}:{}", word(port.protocol), port.port);
-                a.0.cmp(&b.0).then_with(|| tail(a.1).cmp(&tail(b.1)))
-            });
-        };
-        by_text(&mut v4);
-        by_text(&mut v6);
-        let member = |address: IpAddr, port: &NamedPort| PortMember {
-            address,
-            protocol: port.protocol,
-            port: port.port,
-        };
-        let mut members: Vec<PortMember> = Vec::with_capacity(v4.len() + v6.len());
-        members.extend(v4.iter().map(|(rank, port)| member(contributors.v4.net(*rank).addr().into(), port)));
-        members.extend(v6.iter().map(|(rank, port)| member(contributors.v6.net(*rank).addr().into(), port)));
-        members.dedup();
-        members
-    }
-
-    /// Every address with every port of a service's slices, ready or not
-    /// (`felix/serviceindex/serviceindex.go:186`, v3.32.1).
-    fn service(&self, path: &str) -> Vec<PortMember> {
-        let mut members = Vec::new();
-        for slice in self.slices.get(path).into_iter().flatten() {
-            for address in slice.endpoints.iter().flat_map(|endpoint| &endpoint.addresses) {
-                members.extend(slice.ports.iter().filter_map(|port| {
-                    Some(PortMember {
-                        address: address.to_canonical(),
-                        protocol: port.protocol,
-                        port: port.port?,
-                    })
-                }));
+        let mut members: Vec<_> = Vec::new();
+        for port in ports.iter().filter(matching) {
+            let tail = (protocol_name(port.protocol), number_key(port.port));
+            let mut add = |rank: u32, address: IpAddr| {
+                let member = PortMember { address, protocol: port.protocol, port: port.port };
+                members.push(((address.is_ipv6(), rank, tail), member));
+            };
+            for &rank in contributors.v4.of(port.contributor) {
+                add(rank, contributors.v4.net(rank).addr().into());
+            }
+            for &rank in contributors.v6.of(port.contributor) {
+                add(rank, contributors.v6.net(rank).addr().into());
             }
         }
-        members.sort_by_cached_key(|member| {
-            (
-                member.address.is_ipv6(),
-                address_text(member.address),
-                format!("{}:{}", word(member.protocol), member.port),
-            )
-        });
-        members.dedup();
-        members
+        members.sort_unstable_by_key(|(key, _)| *key);
+        members.dedup_by_key(|(key, _)| *key);
+        members.into_iter().map(|(_, member)| member).collect()
     }
 
-    fn service_addresses(&self, path: &str) -> NetMembers {
-        let mut members = NetMembers::default();
-        for slice in self.slices.get(path).into_iter().flatten() {
-            for address in slice.endpoints.iter().flat_map(|endpoint| &endpoint.addresses) {
-                match address::normal(IpNet::from(*address)) {
-                    IpNet::V4(net) => members.v4.push(net),
-                    IpNet::V6(net) => members.v6.push(net),
+    /// Every address of a service with every port; readiness does not matter to Felix.
+    fn service_ports(&self, path: &str) -> Vec<PortMember> {
+        let mut members: Vec<_> = Vec::new();
+        for slice in self.services.get(path).into_iter().flatten() {
+            for endpoint in &slice.endpoints {
+                for port in &slice.ports {
+                    let Some(number) = port.port else { continue };
+                    let protocol = match port.protocol {
+                        TransportProtocol::Other => TransportProtocol::Tcp,
+                        known => known,
+                    };
+                    for address in &endpoint.addresses {
+                        let address = address.to_canonical();
+                        let text = format!("{},{}:{number}", text(address.into()), protocol_name(protocol));
+                        members.push(((address.is_ipv6(), text), PortMember { address, protocol, port: number }));
+                    }
                 }
             }
         }
-        members.v4.sort_by_cached_key(|net| address_text(net.addr().into()));
-        members.v4.dedup();
-        members.v6.sort_by_cached_key(|net| address_text(net.addr().into()));
-        members.v6.dedup();
+        members.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        members.dedup_by(|(a, _), (b, _)| a == b);
+        members.into_iter().map(|(_, member)| member).collect()
+    }
+
+    fn service_addresses(&self, path: &str) -> NetMembers {
+        let slices = self.services.get(path).into_iter().flatten();
+        let mut nets: Vec<IpNet> = slices
+            .flat_map(|slice| &slice.endpoints)
+            .flat_map(|endpoint| &endpoint.addresses)
+            .map(|address| IpNet::from(address.to_canonical()))
+            .collect();
+        nets.sort_by_cached_key(|net| text(*net));
+        nets.dedup();
+        let mut members = NetMembers::default();
+        for net in nets {
+            match net {
+                IpNet::V4(net) => members.v4.push(net),
+                IpNet::V6(net) => members.v6.push(net),
+            }
+        }
         members
     }
 }
 
-fn address_text(address: IpAddr) -> String {
-    let mut out = String::new();
-    text::address(&mut out, address);
-    out
+fn text(net: IpNet) -> String {
+    let mut text = String::new();
+    crate::emit::text::address(&mut text, net.addr());
+    text
 }
 
-fn word(protocol: TransportProtocol) -> &'static str {
+fn protocol_name(protocol: TransportProtocol) -> &'static str {
     match protocol {
         TransportProtocol::Udp => "udp",
         TransportProtocol::Sctp => "sctp",
         TransportProtocol::Tcp | TransportProtocol::Other => "tcp",
+    }
+}
+
+/// Orders numbers as their decimal texts.
+fn number_key(number: u16) -> u32 {
+    let digits = number.checked_ilog10().unwrap_or(0);
+    // the digits, moved to the left, and after them how many there are
+    (0..=digits).fold(0, |key, place| {
+        let digit = u32::from(number) / 10u32.pow(digits - place) % 10 + 1;
+        key | digit << (4 * (4 - place))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn numbers_order_as_their_texts(a in any::<u16>(), b in any::<u16>()) {
+            prop_assert_eq!(number_key(a).cmp(&number_key(b)), a.to_string().cmp(&b.to_string()));
+        }
     }
 }

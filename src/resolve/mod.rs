@@ -4,34 +4,53 @@
 //! order, the rules with selectors replaced by set ids, the members of those sets, and the
 //! effective configuration.
 //!
-//! | file | what |
-//! |---|---|
-//! | `cluster` | [`Cluster`]: what is the same for every node; [`Cluster::view`]: one node |
-//! | `convert/` | Kubernetes' and Calico's objects → what Felix is given |
-//! | `validate` | what Felix treats as missing |
-//! | `set_table` | selectors, named ports and services in rules → sets |
-//! | `contributors`, `label_index`, `bits`, `ranked` | who can be a member, and who is selected |
-//! | `members` | members of sets |
-//! | `policies` | active policies, their order, and which apply to an endpoint |
-//! | `endpoints`, `hosts` | local pods and host endpoints |
-//! | `network` | pools, tunnels, addresses of nodes |
-//! | `config/` | Felix's effective configuration |
+//! [`Cluster::new`] does once what is the same for every node: it converts policies, pods and
+//! profiles to the form that Felix is given ([`convert`]), drops what Felix ignores
+//! ([`validate`]), and indexes everything that can be a member of a set. [`Cluster::view`] then
+//! looks at one node. Members of a set are worked out when the first node asks for them.
 
-mod address;
+pub mod address;
 mod bits;
 mod cluster;
 pub mod config;
 mod contributors;
-mod convert;
-mod endpoints;
-mod hosts;
+pub mod convert;
+mod endpoint_policies;
+mod host_interfaces;
 mod label_index;
 mod members;
 mod network;
-mod policies;
+mod node_facts;
+mod node_view;
+mod policy;
 mod ranked;
 mod set_table;
+#[cfg(test)]
+mod tests;
+mod tier;
 mod validate;
 pub mod view;
 
-pub use cluster::{Cluster, NodeRequest, Resolved};
+pub use cluster::Cluster;
+
+use crate::diagnostic::Diagnostic;
+use view::{Interface, NodeView};
+
+/// Which node to look at.
+#[derive(Debug, Clone, Copy)]
+pub struct NodeRequest<'q> {
+    /// its name
+    pub node: &'q str,
+    /// its interfaces, as `ip -j addr` lists them; assumed from its Node object and host endpoints
+    /// if they are not given
+    pub interfaces: Option<&'q [Interface]>,
+}
+
+/// A node's view, and what there is to say about it beyond [`Cluster::diagnostics`].
+#[derive(Debug)]
+pub struct Resolved {
+    /// `None` for a node that does not exist
+    pub view: Option<NodeView>,
+    /// about this node
+    pub diagnostics: Vec<Diagnostic>,
+}

@@ -1,116 +1,100 @@
-//! Facts of the network at large: pools, tunnels, addresses of nodes, services' ranges.
+//! Facts of the network at large: pools, hosts, tunnels, services, the mesh.
 
 use super::address;
 use super::config::FelixConfig;
+use super::convert::draft::ignored;
+use super::node_facts::NodeFacts;
 use super::view::{Network, Pool};
+use crate::diagnostic::Diagnostic;
 use crate::model::Resources;
-use crate::model::calico::IpPool;
-use crate::model::core::Node;
+use crate::model::calico::{BgpConfiguration, IpPool};
+use crate::syntax::cidr;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
-// Annotations in which Calico keeps addresses of nodes
-// (`libcalico-go/lib/backend/k8s/resources/node.go:39`, v3.32.1).
-const BGP_V4: &str = "projectcalico.org/IPv4Address";
-const BGP_V6: &str = "projectcalico.org/IPv6Address";
-const IPIP_TUNNEL: &str = "projectcalico.org/IPv4IPIPTunnelAddr";
-const VXLAN_TUNNEL_V4: &str = "projectcalico.org/IPv4VXLANTunnelAddr";
-const VXLAN_TUNNEL_V6: &str = "projectcalico.org/IPv6VXLANTunnelAddr";
-
-/// Collects them for a node. `istio` is asked only where the answer matters.
-pub fn facts(
+/// Collects them for one node. `istio_members` stays empty.
+pub fn network(
     resources: &Resources,
+    nodes: &[NodeFacts<'_>],
     node: &str,
     config: &FelixConfig,
-    istio: impl FnOnce() -> Vec<IpAddr>,
+    diagnostics: &mut Vec<Diagnostic>,
 ) -> Network {
-    let pools = pools(resources);
-    let has = |mode: fn(&IpPool) -> &str, v4: bool| {
-        pools.iter().any(|pool| {
-            let mode = mode(pool);
-            pool.cidr.value.addr().is_ipv4() == v4 && !mode.is_empty() && !mode.eq_ignore_ascii_case("Never")
-        })
-    };
-    // IPIP counts pools of either family (`felix/calc/encapsulation_resolver.go:212`, v3.32.1)
-    let ipip_pool = has(|pool| &pool.ipip_mode, true) || has(|pool| &pool.ipip_mode, false);
-    let own = resources.nodes.iter().find(|own| &*own.meta.name == node);
-    let tunnel = |key: &str, v4: bool| {
-        let text = own?.meta.annotations.get(key)?;
-        address::parse_ip(text).filter(|address| address.is_ipv4() == v4)
-    };
+    let pools = pools(&resources.pools);
+    let on = |mode: &str| matches!(mode, "Always" | "CrossSubnet");
+    let vxlan = |v4: bool| pools.values().any(|pool| on(&pool.vxlan_mode) && pool.cidr.value.addr().is_ipv4() == v4);
+    let own = nodes.iter().find(|facts| &*facts.node.meta.name == node);
+    let mut hosts: Vec<_> = nodes.iter().flat_map(NodeFacts::hosts).collect();
+    hosts.sort_unstable();
+    hosts.dedup();
+    let others = nodes.iter().filter(|facts| &*facts.node.meta.name != node);
+    let mut vxlan_hosts: Vec<_> = others.flat_map(NodeFacts::vxlan_hosts).collect();
+    vxlan_hosts.sort_unstable();
+    vxlan_hosts.dedup();
     Network {
-        hosts: resources.nodes.iter().flat_map(bgp_addresses).collect(),
-        vxlan_hosts: resources
-            .nodes
-            .iter()
-            .filter(|other| &*other.meta.name != node)
-            .flat_map(vxlan_hosts)
-            .collect(),
-        ipip: config.ip_in_ip_enabled.unwrap_or(ipip_pool),
-        vxlan_v4: config.vxlan_enabled.unwrap_or_else(|| has(|pool| &pool.vxlan_mode, true)),
-        vxlan_v6: has(|pool| &pool.vxlan_mode, false),
-        ipip_tunnel_address: tunnel(IPIP_TUNNEL, true),
-        vxlan_tunnel_v4: tunnel(VXLAN_TUNNEL_V4, true),
-        vxlan_tunnel_v6: tunnel(VXLAN_TUNNEL_V6, false),
-        service_cidrs: service_cidrs(resources),
-        istio_members: if config.istio_ambient { istio() } else { Vec::new() },
+        hosts,
+        vxlan_hosts,
+        ipip: config.ip_in_ip_enabled.unwrap_or_else(|| pools.values().any(|pool| on(&pool.ipip_mode))),
+        vxlan_v4: config.vxlan_enabled.unwrap_or_else(|| vxlan(true)),
+        vxlan_v6: vxlan(false),
+        ipip_tunnel_address: own.and_then(|facts| facts.ipip_tunnel(pod_cidr_mode(resources))),
+        vxlan_tunnel_v4: own.and_then(|facts| facts.vxlan_tunnel(4)),
+        vxlan_tunnel_v6: own.and_then(|facts| facts.vxlan_tunnel(6)),
+        service_cidrs: service_cidrs(&resources.bgp_configurations, diagnostics),
+        istio_members: Vec::new(),
         pools: pools
             .iter()
-            .map(|pool| Pool {
-                cidr: pool.cidr.value,
+            .map(|(cidr, pool)| Pool {
+                cidr: *cidr,
                 nat_outgoing: pool.nat_outgoing,
-                load_balancer_only: matches!(&pool.allowed_uses[..], [only] if &**only == "LoadBalancer"),
+                load_balancer_only: matches!(&*pool.allowed_uses, [only] if &**only == "LoadBalancer"),
                 at: pool.meta.at,
             })
             .collect(),
     }
 }
 
-/// Pools by CIDR; of several with one CIDR the lowest name counts
+/// Pools by CIDR; of several with one CIDR, the first by name
 /// (`libcalico-go/lib/backend/syncersv1/updateprocessors/conflictresolvingcacheproc.go:148`, v3.32.1).
-fn pools(resources: &Resources) -> Vec<&IpPool> {
+fn pools(pools: &[IpPool]) -> BTreeMap<IpNet, &IpPool> {
     let mut by_cidr: BTreeMap<IpNet, &IpPool> = BTreeMap::new();
-    for pool in &resources.pools {
-        let entry = by_cidr.entry(address::normal(pool.cidr.value)).or_insert(pool);
-        if pool.meta.name < entry.meta.name {
-            *entry = pool;
+    for pool in pools {
+        let kept = by_cidr.entry(address::normal(pool.cidr.value)).or_insert(pool);
+        if pool.meta.name < kept.meta.name {
+            *kept = pool;
         }
     }
-    by_cidr.into_values().collect()
+    by_cidr
 }
 
-/// The addresses that Calico itself gave the node.
-fn bgp_addresses(node: &Node) -> impl Iterator<Item = IpAddr> {
-    [(BGP_V4, true), (BGP_V6, false)].into_iter().filter_map(|(key, v4)| annotated(node, key, v4))
+/// Whether addresses come from the nodes' pod CIDRs (`libcalico-go/lib/apiconfig/apiconfig.go:78`).
+fn pod_cidr_mode(resources: &Resources) -> bool {
+    let variables = resources.calico_node.iter().flat_map(|node| &node.env);
+    let value = variables.filter(|(name, _)| &*name.value == "USE_POD_CIDR").filter_map(|(_, v)| v.as_ref()).next_back();
+    value.is_some_and(|value| matches!(&*value.value, "1" | "t" | "T" | "true" | "TRUE" | "True"))
 }
 
-/// An address in an annotation, with or without its length.
-fn annotated(node: &Node, key: &str, v4: bool) -> Option<IpAddr> {
-    let text = node.meta.annotations.get(key)?;
-    let bare = text.split_once('/').map_or(text, |(address, _)| address);
-    address::parse_cidr_or_ip(text)?;
-    address::parse_ip(bare).filter(|address| address.is_ipv4() == v4)
-}
-
-/// The node's addresses in each family in which it also has a VXLAN tunnel address
-/// (`felix/calc/vxlan_resolver.go:261`, v3.32.1).
-fn vxlan_hosts(node: &Node) -> impl Iterator<Item = IpAddr> {
-    [(BGP_V4, VXLAN_TUNNEL_V4, true), (BGP_V6, VXLAN_TUNNEL_V6, false)].into_iter().filter_map(
-        |(host, tunnel, v4)| {
-            let tunnel = node.meta.annotations.get(tunnel)?;
-            address::parse_ip(tunnel).filter(|address| address.is_ipv4() == v4)?;
-            annotated(node, host, v4)
-        },
-    )
-}
-
-/// Ranges of services, from the BGPConfiguration `default`.
-fn service_cidrs(resources: &Resources) -> Vec<IpNet> {
-    let default = resources.bgp_configurations.iter().filter(|c| &*c.meta.name == "default");
-    default
-        .flat_map(|c| [&c.service_cluster_ips, &c.service_external_ips, &c.service_load_balancer_ips])
-        .flatten()
-        .filter_map(|text| address::parse_cidr_or_ip(text))
-        .collect()
+/// CIDRs of services; a single wrong one and Felix ignores the whole object
+/// (`api/pkg/apis/projectcalico/v3/bgpconfig.go:181` and `felix/calc/event_sequencer.go:1067`, v3.32.1).
+fn service_cidrs(configurations: &[BgpConfiguration], diagnostics: &mut Vec<Diagnostic>) -> Vec<IpNet> {
+    let Some(configuration) = configurations.iter().find(|c| &*c.meta.name == "default") else {
+        return Vec::new();
+    };
+    let texts = [
+        &configuration.service_cluster_ips,
+        &configuration.service_external_ips,
+        &configuration.service_load_balancer_ips,
+    ];
+    let mut cidrs = Vec::new();
+    for text in texts.into_iter().flatten().filter(|text| !text.is_empty()) {
+        match cidr::parse_or_address(text).filter(cidr::Cidr::is_masked) {
+            Some(cidr) => cidrs.push(address::normal(cidr.net)),
+            None => {
+                let reason = format!("`{text}` is no CIDR without host bits");
+                diagnostics.push(ignored("BGPConfiguration", "default", configuration.meta.at, &reason));
+                return Vec::new();
+            }
+        }
+    }
+    cidrs
 }

@@ -40,7 +40,7 @@ pub fn lower(object: &Object<'_>) -> Lowered {
         meta::has_name(object.root, &mut findings);
     }
     if pod.service_account.is_empty() {
-        // the API server's admission fills it in
+        // as admission does (`plugin/pkg/admission/serviceaccount/admission.go` of Kubernetes)
         pod.service_account = "default".into();
     }
     let resource = (!findings.is_fatal()).then_some(Resource::Pod(pod));

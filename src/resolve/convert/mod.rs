@@ -12,3 +12,5 @@ pub mod profile;
 pub mod quantity;
 pub mod rule;
 pub mod selectors;
+#[cfg(test)]
+mod tests;

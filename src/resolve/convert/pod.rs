@@ -67,7 +67,8 @@ fn read_addresses<'p>(pod: &'p Pod, addresses: &mut Vec<IpAddr>) -> Result<(), &
     if !pod.status_ips.is_empty() {
         return pod.status_ips.iter().try_for_each(|text| read(text));
     }
-    let keys = ["cni.projectcalico.org/podIPs", "cni.projectcalico.org/podIP", "vpc.amazonaws.com/pod-ips"];
+    let keys =
+        ["cni.projectcalico.org/podIPs", "cni.projectcalico.org/podIP", "vpc.amazonaws.com/pod-ips"];
     let Some((key, text)) = keys.iter().find_map(|key| Some((*key, annotation(key)?))) else { return Ok(()) };
     if key == "cni.projectcalico.org/podIP" {
         return read(text);
@@ -110,7 +111,7 @@ pub fn interface_name(prefix: &str, namespace: &str, name: &str) -> Box<str> {
 
 /// The pod's own labels: what it carries, without labels that would pass for inherited ones, and
 /// with those that Calico adds.
-pub fn each_own_label<'p>(pod: &'p Pod, visit: &mut dyn FnMut(&'p str, &'p str)) {
+pub fn each_own_label<'p>(pod: &'p Pod, visit: &mut dyn FnMut(&str, &'p str)) {
     for (key, value) in pod.labels.iter() {
         if is_own(pod, key) {
             visit(key, value);
@@ -129,7 +130,7 @@ pub fn is_own(pod: &Pod, key: &str) -> bool {
 }
 
 /// The labels that Calico adds to a pod.
-pub fn each_added_label<'p>(namespace: &'p str, account: &'p str, visit: &mut dyn FnMut(&'p str, &'p str)) {
+pub fn each_added_label<'p>(namespace: &'p str, account: &'p str, visit: &mut dyn FnMut(&str, &'p str)) {
     visit(NAMESPACE, namespace);
     visit(ORCHESTRATOR, "k8s");
     if !account.is_empty() {

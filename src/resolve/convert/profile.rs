@@ -10,6 +10,10 @@ use crate::model::Resources;
 use crate::model::meta::Meta;
 use rustc_hash::FxHashMap;
 
+/// Label with the name of a namespace, which the API server sees to
+/// (`pkg/registry/core/namespace/strategy.go` of Kubernetes), so manifests need not have it.
+const METADATA_NAME: &str = "kubernetes.io/metadata.name";
+
 /// The profile that always exists (`libcalico-go/lib/resources/static.go:33`, v3.32.1).
 pub const DEFAULT_ALLOW: &str = "projectcalico-default-allow";
 
@@ -46,7 +50,11 @@ impl<'r> Profiles<'r> {
         profiles.insert(DEFAULT_ALLOW.into(), default);
         for namespace in &resources.namespaces {
             let meta = &namespace.meta;
-            let labels = inherited(NAMESPACE_PREFIX, "Namespace", meta, diagnostics);
+            let mut labels = inherited(NAMESPACE_PREFIX, "Namespace", meta, diagnostics);
+            let key = format!("{NAMESPACE_PREFIX}{METADATA_NAME}");
+            if !labels.is_empty() && !labels.iter().any(|(own, _)| **own == *key) {
+                labels.push((key.into(), &meta.name));
+            }
             let profile = Profile { labels, allows: true, at: Some(meta.at) };
             profiles.insert(of_namespace(&meta.name), profile);
         }
@@ -59,8 +67,7 @@ impl<'r> Profiles<'r> {
         for profile in &resources.profiles {
             let name = &*profile.meta.name;
             if !profiles.contains_key(name) && !name.starts_with("kns.") && !name.starts_with("ksa.") {
-                let reason =
-                    "with the Kubernetes datastore profiles come from namespaces and service accounts only";
+                let reason = "with the Kubernetes datastore profiles come from namespaces and service accounts only";
                 diagnostics.push(ignored("Profile", name, profile.meta.at, reason));
             }
         }
