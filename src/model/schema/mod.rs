@@ -8,6 +8,7 @@
 pub mod check;
 pub mod felix_config;
 pub mod kubernetes;
+mod leaf;
 pub mod metadata;
 pub mod policy;
 pub mod resource;
