@@ -1,7 +1,7 @@
 //! Paths → resources: the stages `source` and `model` together.
 
 use super::args::Invalid;
-use crate::diagnostic::{Diagnostic, FileId, Severity, render::SourceLines};
+use crate::diagnostic::{Diagnostic, FileId, Location, Severity, render::SourceLines};
 use crate::model::{self, Resources};
 use crate::source::{self, Files, Input};
 use std::num::NonZero;
@@ -27,6 +27,10 @@ impl SourceLines for Files {
 
     fn line(&self, file: FileId, line: u32) -> Option<String> {
         self.line(file, line)
+    }
+
+    fn stretch(&self, at: Location, radius: u32) -> Option<(String, u32)> {
+        self.excerpt(at, radius).map(|excerpt| (excerpt.text, excerpt.column))
     }
 }
 
