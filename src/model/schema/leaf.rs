@@ -18,6 +18,13 @@ pub(super) fn leaf(node: Node<'_>, schema: &Schema, path: &Path<'_>, findings: &
             Some(n) => bounds(n, spec, node, path, findings),
             None => wrong_type(node, "an integer", path, findings),
         },
+        (Schema::IpVersion, value) => match integer(value) {
+            Some(4 | 6) => {}
+            Some(n) => {
+                findings.turn_away("wrong-value", node.at(), &format!("`{path}: {n}` is neither 4 nor 6"));
+            }
+            None => wrong_type(node, "an integer", path, findings),
+        },
         (Schema::Str(spec), Value::Str(text)) => string(text, spec, node, path, findings),
         (Schema::Str(spec), Value::Bool(_) | Value::Int(_) | Value::Float(_))
             if findings.door() == Door::Calicoctl =>

@@ -28,6 +28,8 @@ pub enum Schema {
     Number,
     /// an integer
     Int(Int),
+    /// 4 or 6
+    IpVersion,
     /// a string
     Str(Str),
     /// a string that Go's `time.ParseDuration` takes
