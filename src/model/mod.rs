@@ -24,6 +24,7 @@ pub mod validate;
 pub use collect::{Collected, Counts, Fate, InvalidMode, TurnedAway, collect};
 pub use identity::Subject;
 pub use lower::lower;
+pub(crate) use schema::suggest;
 
 use crate::diagnostic::Diagnostic;
 
