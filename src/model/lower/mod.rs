@@ -17,10 +17,6 @@ mod pool;
 pub mod reader;
 mod rule;
 mod service;
-#[cfg(test)]
-pub(crate) mod testing;
-#[cfg(test)]
-mod tests;
 mod tier;
 mod workload;
 
