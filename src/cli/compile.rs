@@ -126,25 +126,23 @@ fn write_text(args: &CompileArgs, loaded: &Loaded, program: &Program, output: &O
         DialectArg::Save => (Dialect::Save, "save"),
     };
     let titled = args.emit == Emit::All && matches!(output, Output::Stdout);
-    let rules = |rules: Option<&RuleSet>, title: &str, version: &str| -> io::Result<()> {
+    let rules = |rules: &RuleSet, title: &str, version: &str| -> io::Result<()> {
         let mut text = String::new();
         if titled {
             text.push_str(title);
         }
-        if let Some(rules) = rules {
-            emit::write_rules(&mut text, rules, dialect, &mut |out, rule| {
-                if args.explain_origin {
-                    emit::origin::comment(out, &rule.origin, &|file| loaded.files.name(file).to_owned());
-                }
-            });
-        }
+        emit::write_rules(&mut text, rules, dialect, &mut |out, rule| {
+            if args.explain_origin {
+                emit::origin::comment(out, &rule.origin, &|file| loaded.files.name(file).to_owned());
+            }
+        });
         output.write(&format!("{word}.{version}.rules"), text.as_bytes())
     };
     if matches!(args.emit, Emit::Iptables | Emit::All) {
-        rules(Some(&program.v4), "# iptables\n", "v4")?;
+        rules(&program.v4, "# iptables\n", "v4")?;
     }
     if matches!(args.emit, Emit::Ip6tables | Emit::All) {
-        rules(program.v6.as_ref(), "# ip6tables\n", "v6")?;
+        rules(&program.v6, "# ip6tables\n", "v6")?;
     }
     if matches!(args.emit, Emit::Ipsets | Emit::All) {
         let mut text = String::with_capacity(sets_size(&program.sets));

@@ -24,7 +24,7 @@ pub struct Document<'a, D> {
 
 impl<D: Serialize> Serialize for Document<'_, D> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let families: Vec<&RuleSet> = std::iter::once(&self.program.v4).chain(&self.program.v6).collect();
+        let families = [&self.program.v4, &self.program.v6];
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("schema", "netpolc.compile/1")?;
         map.serialize_entry("node", self.node)?;

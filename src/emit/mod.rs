@@ -10,7 +10,7 @@ pub mod json;
 pub mod origin;
 
 pub mod save;
-mod text;
+pub(crate) mod text;
 mod walk;
 
 pub use walk::{Dialect, write_rules};

@@ -4,7 +4,7 @@ use super::calico::{IpPool, Tier};
 use super::identity::{self, Index, Replaced};
 use super::lower::BUILT_IN_TIERS;
 use super::meta::Meta;
-use super::{Api, Lowered, Outcome, Resource, Resources};
+use super::{Api, Lowered, Outcome, Resource, Resources, Subject};
 use crate::diagnostic::{Diagnostic, Severity};
 use indexmap::IndexMap;
 use rustc_hash::FxHashSet;
@@ -27,9 +27,33 @@ pub struct Collected {
     pub diagnostics: Vec<Diagnostic>,
     /// how many objects met which fate
     pub counts: Counts,
+    /// the objects that became no resource, but those that are passed over
+    pub turned_away: Vec<TurnedAway>,
     /// whether the resources must not be used: an object is malformed, one object stops every
     /// Felix, or (with [`InvalidMode::Fail`]) one is turned away
     pub fatal: bool,
+}
+
+/// An object that became no resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TurnedAway {
+    /// the object
+    pub subject: Subject,
+    /// why
+    pub fate: Fate,
+}
+
+/// Why an object became no resource; see [`Outcome`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fate {
+    /// the API server refuses it
+    Refused,
+    /// calicoctl rejects it
+    Rejected,
+    /// it is stored, and no Felix gets in sync
+    NeverInSync,
+    /// it is malformed
+    Malformed,
 }
 
 /// How many objects met which fate.
@@ -59,6 +83,7 @@ pub fn collect(lowered: Vec<Lowered>, invalid: InvalidMode) -> Collected {
             resources: Resources::default(),
             diagnostics: Vec::new(),
             counts: Counts::default(),
+            turned_away: Vec::new(),
             fatal: false,
         },
         index: Index::default(),
@@ -152,7 +177,7 @@ impl Collector {
             }
             diagnostic
         }));
-        match object.outcome {
+        let (count, fate) = match object.outcome {
             Outcome::Stored(resource) => {
                 counts.stored += 1;
                 return self.store(*resource);
@@ -163,12 +188,16 @@ impl Collector {
                 }
                 return;
             }
-            Outcome::RefusedBySchema => counts.refused += 1,
-            Outcome::RejectedByCalicoctl => counts.rejected += 1,
-            Outcome::NeverInSync => counts.never_in_sync += 1,
-            Outcome::Malformed => counts.malformed += 1,
-        }
+            Outcome::RefusedBySchema => (&mut counts.refused, Fate::Refused),
+            Outcome::RejectedByCalicoctl => (&mut counts.rejected, Fate::Rejected),
+            Outcome::NeverInSync => (&mut counts.never_in_sync, Fate::NeverInSync),
+            Outcome::Malformed => (&mut counts.malformed, Fate::Malformed),
+        };
+        *count += 1;
         self.collected.fatal |= !softened;
+        if let Some(subject) = object.subject {
+            self.collected.turned_away.push(TurnedAway { subject: *subject, fate });
+        }
     }
 
     fn store(&mut self, resource: Resource) {

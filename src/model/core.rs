@@ -51,7 +51,7 @@ pub struct Pod {
     pub labels: Labels,
     /// `spec.nodeName`, "" if unscheduled
     pub node: Box<str>,
-    /// `spec.serviceAccountName` (or the deprecated `serviceAccount`), "" if absent
+    /// `spec.serviceAccountName` (or the deprecated `serviceAccount`), `default` if absent
     pub service_account: Box<str>,
     /// `spec.hostNetwork`
     pub host_network: bool,

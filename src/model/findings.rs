@@ -19,7 +19,7 @@ pub enum Door {
 
 /// What follows from a finding, from harmless to fatal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fate {
+pub enum Worst {
     /// stored all the same
     Stored,
     /// stored, but no Felix ever gets in sync
@@ -35,7 +35,7 @@ pub enum Fate {
 pub struct Findings<'t> {
     door: Door,
     kind: &'t str,
-    fate: Fate,
+    worst: Worst,
     diagnostics: Vec<Diagnostic>,
     /// findings beyond [`MAX_PER_OBJECT`]
     more: usize,
@@ -44,7 +44,7 @@ pub struct Findings<'t> {
 impl<'t> Findings<'t> {
     /// Nothing found yet about an object of `kind`.
     pub fn new(door: Door, kind: &'t str) -> Self {
-        Findings { door, kind, fate: Fate::Stored, diagnostics: Vec::new(), more: 0 }
+        Findings { door, kind, worst: Worst::Stored, diagnostics: Vec::new(), more: 0 }
     }
 
     /// The object's door.
@@ -54,7 +54,7 @@ impl<'t> Findings<'t> {
 
     /// Whether the object will not become a resource.
     pub fn is_fatal(&self) -> bool {
-        self.fate > Fate::Stored
+        self.worst > Worst::Stored
     }
 
     /// The door turns the object away. `reason` completes "calicoctl rejects this Tier: …".
@@ -64,7 +64,7 @@ impl<'t> Findings<'t> {
             Door::Crd | Door::Kubernetes => "the API server refuses",
         };
         let message = format!("{who} this {}: {reason}", self.kind);
-        self.push(Fate::TurnedAway, Diagnostic::error(id, at, message))
+        self.push(Worst::TurnedAway, Diagnostic::error(id, at, message))
     }
 
     /// The object is stored, and no Felix can decode it.
@@ -73,7 +73,7 @@ impl<'t> Findings<'t> {
             "this {} is stored, but Felix cannot decode it, and not one Felix of the cluster ever gets in sync: {reason}",
             self.kind
         );
-        self.push(Fate::NeverInSync, Diagnostic::error("never-in-sync", at, message))
+        self.push(Worst::NeverInSync, Diagnostic::error("never-in-sync", at, message))
     }
 
     /// A value that Go cannot decode: fatal at calicoctl's door, and worse behind the others.
@@ -84,28 +84,33 @@ impl<'t> Findings<'t> {
         }
     }
 
-    /// calicoctl takes the object, or the schema's types do, but an API server that evaluates
-    /// all of the schema refuses it.
+    /// An API server that enforces every rule refuses the object, but a store without such rules
+    /// (an older API server, a schema without `x-kubernetes-validations`, a test rig) holds it, and
+    /// Felix then treats it as it is. So it is kept, with a warning.
     pub fn schema_rule(&mut self, at: Location, reason: &str) -> Note<'_> {
+        let rules = match self.door {
+            Door::Calicoctl | Door::Crd => "all rules of Calico's schemas",
+            Door::Kubernetes => "all rules of its kind",
+        };
         let message = format!(
-            "an API server that enforces every rule of Calico's schemas refuses this {}: {reason}",
+            "an API server that enforces {rules} refuses this {}, which is taken as stored here: {reason}",
             self.kind
         );
-        self.push(Fate::Stored, Diagnostic::warning("schema-rule", at, message))
+        self.push(Worst::Stored, Diagnostic::warning("schema-rule", at, message))
     }
 
     /// The object is none: something it cannot do without is missing or of a wrong type.
     pub fn malformed(&mut self, at: Location, message: impl Into<String>) -> Note<'_> {
-        self.push(Fate::Malformed, Diagnostic::error("malformed-object", at, message))
+        self.push(Worst::Malformed, Diagnostic::error("malformed-object", at, message))
     }
 
     /// Something worth a warning.
     pub fn warn(&mut self, id: &'static str, at: Location, message: impl Into<String>) -> Note<'_> {
-        self.push(Fate::Stored, Diagnostic::warning(id, at, message))
+        self.push(Worst::Stored, Diagnostic::warning(id, at, message))
     }
 
-    fn push(&mut self, fate: Fate, diagnostic: Diagnostic) -> Note<'_> {
-        self.fate = self.fate.max(fate);
+    fn push(&mut self, worst: Worst, diagnostic: Diagnostic) -> Note<'_> {
+        self.worst = self.worst.max(worst);
         if self.diagnostics.len() >= MAX_PER_OBJECT {
             self.more += 1;
             return Note(None);
@@ -125,13 +130,13 @@ impl<'t> Findings<'t> {
                 format!("and {} more findings about this {}", self.more, self.kind),
             ));
         }
-        let outcome = match (self.fate, self.door, resource) {
-            (Fate::Stored, _, Some(resource)) => Outcome::Stored(Box::new(resource)),
-            (Fate::Stored, _, None) => Outcome::PassedOver,
-            (Fate::NeverInSync, ..) => Outcome::NeverInSync,
-            (Fate::TurnedAway, Door::Calicoctl, _) => Outcome::RejectedByCalicoctl,
-            (Fate::TurnedAway, ..) => Outcome::RefusedBySchema,
-            (Fate::Malformed, ..) => Outcome::Malformed,
+        let outcome = match (self.worst, self.door, resource) {
+            (Worst::Stored, _, Some(resource)) => Outcome::Stored(Box::new(resource)),
+            (Worst::Stored, _, None) => Outcome::PassedOver,
+            (Worst::NeverInSync, ..) => Outcome::NeverInSync,
+            (Worst::TurnedAway, Door::Calicoctl, _) => Outcome::RejectedByCalicoctl,
+            (Worst::TurnedAway, ..) => Outcome::RefusedBySchema,
+            (Worst::Malformed, ..) => Outcome::Malformed,
         };
         Lowered { outcome, diagnostics: self.diagnostics, subject: None }
     }

@@ -19,7 +19,7 @@ mod schema;
 mod text;
 pub mod validate;
 
-pub use collect::{Collected, Counts, InvalidMode, collect};
+pub use collect::{Collected, Counts, Fate, InvalidMode, TurnedAway, collect};
 pub use identity::Subject;
 pub use lower::lower;
 

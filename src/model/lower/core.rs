@@ -4,14 +4,23 @@ use super::meta;
 use super::reader::Reader;
 use crate::model::core::{Namespace, Node, NodeAddress, ServiceAccount};
 use crate::model::findings::{Door, Findings};
+use crate::model::labels::Labels;
 use crate::model::text::excerpt;
 use crate::source::Object;
 use crate::syntax::cidr;
 use ipnet::IpNet;
 
+/// Label of every Namespace; the API server sets it to the name.
+const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
+
 /// Lowers a Namespace.
 pub fn namespace(object: &Object<'_>, findings: &mut Findings<'_>) -> Namespace {
-    Namespace { meta: meta::read_leniently(object, false, findings) }
+    let mut meta = meta::read_leniently(object, false, findings);
+    if meta.labels.get(NAMESPACE_NAME) != Some(&*meta.name) {
+        let own = meta.labels.iter().filter(|(key, _)| *key != NAMESPACE_NAME);
+        meta.labels = Labels::new(own.chain([(NAMESPACE_NAME, &*meta.name)]));
+    }
+    Namespace { meta }
 }
 
 /// Lowers a ServiceAccount.

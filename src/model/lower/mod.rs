@@ -112,9 +112,30 @@ fn one(object: &Object<'_>, kind: Kind, door: Door) -> Lowered {
         _ => {}
     }
     let mut findings = Findings::new(door, object.kind);
+    duplicates(object, kind, &mut findings);
     let resource = resource(object, kind, &mut findings);
     let resource = resource.filter(|_| !findings.is_fatal());
     findings.finish(resource)
+}
+
+/// A key that is written twice: calicoctl and the API server's strict validation refuse it, and
+/// where nobody looks the last one wins.
+fn duplicates(object: &Object<'_>, kind: Kind, findings: &mut Findings<'_>) {
+    let strict = match findings.door() {
+        Door::Calicoctl => true,
+        Door::Kubernetes => matches!(kind, Kind::NetworkPolicy | Kind::ClusterNetworkPolicy),
+        Door::Crd => false,
+    };
+    for duplicate in object.duplicates {
+        let key = excerpt(duplicate.key);
+        let note = if strict {
+            findings.turn_away("duplicate-key", duplicate.second, &format!("`{key}` is written twice"))
+        } else {
+            let message = format!("`{key}` is written twice: the last one wins");
+            findings.warn("duplicate-key", duplicate.second, message)
+        };
+        note.related(duplicate.first, "first written here").help("keep one of them");
+    }
 }
 
 fn resource(object: &Object<'_>, kind: Kind, findings: &mut Findings<'_>) -> Option<Resource> {

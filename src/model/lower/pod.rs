@@ -39,6 +39,10 @@ pub fn lower(object: &Object<'_>) -> Lowered {
     if !named && !findings.is_fatal() {
         meta::has_name(object.root, &mut findings);
     }
+    if pod.service_account.is_empty() {
+        // the API server's admission fills it in
+        pod.service_account = "default".into();
+    }
     let resource = (!findings.is_fatal()).then_some(Resource::Pod(pod));
     findings.finish(resource)
 }

@@ -57,26 +57,22 @@ fn object(node: Node<'_>, fields: &'static [Field], path: &Path<'_>, findings: &
     if !node.is_map() {
         return wrong_type(node, "a mapping", path, findings);
     }
-    let mut seen: Vec<Option<Node<'_>>> = vec![None; fields.len()];
+    let mut seen = vec![false; fields.len()];
     for (key, value) in node.entries() {
         let name = key.text();
         let Some(index) = position(fields, name, findings.door()) else {
             unknown_field(key, fields, path, findings);
             continue;
         };
-        if let Some(first) = seen[index].replace(key) {
-            duplicate(first, key, name, findings);
-        }
         let here = Path { parent: Some(path), step: Step::Key(fields[index].name) };
-        if value.is_null() {
-            // null is the zero value to Go, and pruned by the API server
-            seen[index] = None;
-        } else {
+        // null is the zero value to Go, and pruned by the API server
+        seen[index] = !value.is_null();
+        if seen[index] {
             walk(value, fields[index].schema, &here, findings);
         }
     }
     for (field, seen) in fields.iter().zip(seen) {
-        if field.required && seen.is_none() {
+        if field.required && !seen {
             let here = Path { parent: Some(path), step: Step::Key(field.name) };
             findings.turn_away("missing-field", node.at(), &format!("`{here}` is missing"));
         }
@@ -114,25 +110,11 @@ fn unknown_field(key: Node<'_>, fields: &'static [Field], path: &Path<'_>, findi
     };
 }
 
-fn duplicate(first: Node<'_>, second: Node<'_>, name: &str, findings: &mut Findings<'_>) {
-    let name = excerpt(name);
-    let note = if findings.door() == Door::Crd {
-        findings.warn("duplicate-key", second.at(), format!("`{name}` is written twice: the last one wins"))
-    } else {
-        findings.turn_away("duplicate-key", second.at(), &format!("`{name}` is written twice"))
-    };
-    note.related(first.at(), "first written here").help("keep one of them");
-}
-
 fn map(node: Node<'_>, item: &Schema, path: &Path<'_>, findings: &mut Findings<'_>) {
     if !node.is_map() {
         return wrong_type(node, "a mapping", path, findings);
     }
-    let mut seen: FxHashMap<&str, Node<'_>> = FxHashMap::default();
     for (key, value) in node.entries() {
-        if let Some(first) = seen.insert(key.text(), key) {
-            duplicate(first, key, key.text(), findings);
-        }
         if !value.is_null() {
             walk(value, item, &Path { parent: Some(path), step: Step::Key(key.text()) }, findings);
         }

@@ -12,4 +12,3 @@ pub mod policy;
 pub mod pool;
 pub mod rule;
 pub mod selector;
-mod selector_syntax;

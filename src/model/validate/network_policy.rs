@@ -127,7 +127,7 @@ fn ip_block(block: &IpBlock, findings: &mut Findings<'_>) {
                     excerpt(&except.value),
                     excerpt(&block.cidr.value)
                 );
-                findings.turn_away("bad-net", except.at, &reason).related(block.cidr.at, "the block");
+                findings.schema_rule(except.at, &reason).related(block.cidr.at, "the block");
             }
         }
     }
