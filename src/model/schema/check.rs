@@ -181,7 +181,7 @@ pub(super) fn wrong_type(node: Node<'_>, wanted: &str, path: &Path<'_>, findings
         Value::Bool(_) | Value::Int(_) | Value::Float(_) if wanted == "a string" => {
             note.help("put it in quotes");
         }
-        Value::Str(text) if matches!(&*wanted, "an integer" | "a number") && text.parse::<f64>().is_ok() => {
+        Value::Str(text) if matches!(wanted, "an integer" | "a number") && text.parse::<f64>().is_ok() => {
             note.help("remove the quotes");
         }
         Value::Map if wanted == "a string" => {
