@@ -137,7 +137,8 @@ impl<'r> Contributors<'r> {
         for (number, pod) in pods.iter().enumerate() {
             by_node.entry(&pod.node).or_default().push(number as u32);
         }
-        let spoofing = (0u32..).zip(&pods).filter(|(_, pod)| may_spoof(pod)).map(|(number, _)| number).collect();
+        let spoofing =
+            (0u32..).zip(&pods).filter(|(_, pod)| may_spoof(pod)).map(|(number, _)| number).collect();
         let count = pods.len() + others.len();
         let (v4, v6) = (Ranked::new(count, &entries.v4), Ranked::new(count, &entries.v6));
         Contributors { pods, groups, others, v4, v6, spoofing, by_node, without_address }
@@ -179,7 +180,10 @@ impl<'r> Contributors<'r> {
             Ok(pod) => {
                 // own labels of pods and inherited ones have different prefixes
                 pod::each_own_label(pod, visit);
-                let names = [profile::of_namespace(&pod.namespace), profile::of_account(&pod.namespace, &pod.service_account)];
+                let names = [
+                    profile::of_namespace(&pod.namespace),
+                    profile::of_account(&pod.namespace, &pod.service_account),
+                ];
                 for profile in names.iter().filter_map(|name| profiles.get(name)) {
                     profile.labels.iter().for_each(|(key, value)| visit(key, value));
                 }
@@ -212,7 +216,10 @@ impl<'r> Contributors<'r> {
     }
 
     /// Who has the named ports that are asked for.
-    pub fn named_ports<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> FxHashMap<Box<str>, Vec<NamedPort>> {
+    pub fn named_ports<'n>(
+        &self,
+        names: impl IntoIterator<Item = &'n str>,
+    ) -> FxHashMap<Box<str>, Vec<NamedPort>> {
         let mut found: FxHashMap<Box<str>, Vec<NamedPort>> =
             names.into_iter().map(|name| (name.into(), Vec::new())).collect();
         if found.is_empty() {
@@ -228,7 +235,11 @@ impl<'r> Contributors<'r> {
         for (contributor, host) in self.hosts() {
             for port in &host.ports {
                 if let Some(list) = found.get_mut(&*port.name) {
-                    list.push(NamedPort { contributor, protocol: host_protocol(&port.protocol), port: port.port });
+                    list.push(NamedPort {
+                        contributor,
+                        protocol: host_protocol(&port.protocol),
+                        port: port.port,
+                    });
                 }
             }
         }
@@ -247,11 +258,13 @@ fn host_protocol(protocol: &Protocol) -> TransportProtocol {
 
 fn may_spoof(pod: &Pod) -> bool {
     !pod.annotations.is_empty()
-        && super::convert::annotations::source_prefixes(&pod.annotations).is_ok_and(|prefixes| !prefixes.is_empty())
+        && super::convert::annotations::source_prefixes(&pod.annotations)
+            .is_ok_and(|prefixes| !prefixes.is_empty())
 }
 
 fn lost(pod: &Pod, id: &'static str, who: &str, reason: &str) -> Diagnostic {
-    let message = format!("{who} pod `{}/{}`, so it gets no rules and is in no set: {reason}", pod.namespace, pod.name);
+    let message =
+        format!("{who} pod `{}/{}`, so it gets no rules and is in no set: {reason}", pod.namespace, pod.name);
     Diagnostic::warning(id, pod.at, message)
 }
 

@@ -127,7 +127,8 @@ pub fn assume(
         if interfaces.iter().any(|interface| matches(endpoint, interface)) || own.len() == 0 {
             continue;
         }
-        let free = (0..).map(|n| format!("eth{n}")).find(|name| !interfaces.iter().any(|i| *i.name == **name));
+        let free =
+            (0..).map(|n| format!("eth{n}")).find(|name| !interfaces.iter().any(|i| *i.name == **name));
         add(&mut interfaces, &free.unwrap_or_default(), own);
     }
     interfaces.sort_by(|a, b| a.name.cmp(&b.name));
@@ -136,7 +137,8 @@ pub fn assume(
 }
 
 fn unplaced(interfaces: &[Interface], nets: impl Iterator<Item = IpNet>) -> Vec<IpNet> {
-    let placed = |net: &IpNet| interfaces.iter().flat_map(|i| &i.addresses).any(|own| own.addr() == net.addr());
+    let placed =
+        |net: &IpNet| interfaces.iter().flat_map(|i| &i.addresses).any(|own| own.addr() == net.addr());
     nets.filter(|net| !placed(net)).collect()
 }
 
@@ -162,7 +164,8 @@ fn assumption(node: &str, facts: Option<&NodeFacts<'_>>, interfaces: &[Interface
     let list: Vec<String> = interfaces
         .iter()
         .map(|interface| {
-            let addresses: Vec<String> = interface.addresses.iter().map(|net| net.addr().to_string()).collect();
+            let addresses: Vec<String> =
+                interface.addresses.iter().map(|net| net.addr().to_string()).collect();
             match &*addresses {
                 [] => format!("`{}`", interface.name),
                 addresses => format!("`{}` ({})", interface.name, addresses.join(", ")),

@@ -63,7 +63,9 @@ impl<'r> MemberIndex<'r> {
         let mut services: FxHashMap<Box<str>, Vec<&EndpointSlice>> = sets
             .iter()
             .filter_map(|set| match &set.meaning {
-                SetMeaning::Service(path) | SetMeaning::ServiceAddresses(path) => Some((path.clone(), Vec::new())),
+                SetMeaning::Service(path) | SetMeaning::ServiceAddresses(path) => {
+                    Some((path.clone(), Vec::new()))
+                }
                 _ => None,
             })
             .collect();
@@ -80,7 +82,12 @@ impl<'r> MemberIndex<'r> {
     }
 
     /// The members of a set; worked out once.
-    pub fn of<'s>(&self, set: &'s SetDefinition, contributors: &Contributors<'r>, variant: Variant) -> &'s SetMembers {
+    pub fn of<'s>(
+        &self,
+        set: &'s SetDefinition,
+        contributors: &Contributors<'r>,
+        variant: Variant,
+    ) -> &'s SetMembers {
         set.members[variant.index()].get_or_init(|| match (&set.meaning, set.selector.as_deref()) {
             (SetMeaning::Selector(_), Some(selector)) => {
                 SetMembers::Nets(Arc::new(self.nets(selector, contributors, variant)))
@@ -89,7 +96,9 @@ impl<'r> MemberIndex<'r> {
                 SetMembers::Ports(self.named_port(selector, protocol, port, contributors, variant))
             }
             (SetMeaning::Service(path), _) => SetMembers::Ports(self.service_ports(path)),
-            (SetMeaning::ServiceAddresses(path), _) => SetMembers::Nets(Arc::new(self.service_addresses(path))),
+            (SetMeaning::ServiceAddresses(path), _) => {
+                SetMembers::Nets(Arc::new(self.service_addresses(path)))
+            }
             // a set of either kind has a selector from its beginning
             (SetMeaning::Selector(_) | SetMeaning::NamedPort { .. }, None) => SetMembers::Ports(Vec::new()),
         })
@@ -126,7 +135,8 @@ impl<'r> MemberIndex<'r> {
         let selected = self.select(selector, contributors, variant);
         let ports = self.ports.get(name).map_or(&[][..], Vec::as_slice);
         let matching = |port: &&NamedPort| {
-            selected.contains(port.contributor) && (protocol == "any" || protocol == protocol_name(port.protocol))
+            selected.contains(port.contributor)
+                && (protocol == "any" || protocol == protocol_name(port.protocol))
         };
         let mut members: Vec<_> = Vec::new();
         for port in ports.iter().filter(matching) {
@@ -161,7 +171,10 @@ impl<'r> MemberIndex<'r> {
                     for address in &endpoint.addresses {
                         let address = address.to_canonical();
                         let text = format!("{},{}:{number}", text(address.into()), protocol_name(protocol));
-                        members.push(((address.is_ipv6(), text), PortMember { address, protocol, port: number }));
+                        members.push((
+                            (address.is_ipv6(), text),
+                            PortMember { address, protocol, port: number },
+                        ));
                     }
                 }
             }

@@ -11,8 +11,8 @@ use super::members::Variant;
 use super::network;
 use super::policy::Policy as ClusterPolicy;
 use super::view::{
-    HostEndpoint, IpSet, NodeView, Policy, PolicyIndex, Profile, Rule, RuleSide, SetIndex,
-    TierPolicies, WorkloadEndpoint,
+    HostEndpoint, IpSet, NodeView, Policy, PolicyIndex, Profile, Rule, RuleSide, SetIndex, TierPolicies,
+    WorkloadEndpoint,
 };
 use super::{NodeRequest, Resolved};
 use crate::diagnostic::{Diagnostic, Severity};
@@ -37,14 +37,12 @@ impl<'r> Cluster<'r> {
             Variant { spoofing: config.workload_source_spoofing, keep_covered: config.keep_covered_members };
         let ignored = self.ignored_for_spoofing(&config, &mut diagnostics);
 
-        let mut pods: Vec<u32> =
-            self.contributors.by_node.get(request.node).cloned().unwrap_or_default();
+        let mut pods: Vec<u32> = self.contributors.by_node.get(request.node).cloned().unwrap_or_default();
         pods.retain(|number| !ignored.contains(number));
         let hosts: Vec<_> =
             self.contributors.hosts().filter(|(_, host)| &*host.node == request.node).collect();
         let local: Vec<u32> = pods.iter().copied().chain(hosts.iter().map(|(number, _)| *number)).collect();
-        let selected =
-            endpoint_policies::select(&self.policies, &local, &self.contributors, &self.profiles);
+        let selected = endpoint_policies::select(&self.policies, &local, &self.contributors, &self.profiles);
         self.note_pods_without_address(request.node, &mut diagnostics);
 
         let interfaces = match request.interfaces {
@@ -55,7 +53,8 @@ impl<'r> Cluster<'r> {
         let profile_names = self.profile_names(&pods, &hosts);
         let (policies, sets, places) = self.active(&selected.active, variant);
         let builder = Builder { cluster: self, selected: &selected, local: &local, places: &places };
-        let mut network = network::network(self.resources, &self.nodes, request.node, &config, &mut diagnostics);
+        let mut network =
+            network::network(self.resources, &self.nodes, request.node, &config, &mut diagnostics);
         if config.istio_ambient {
             network.istio_members = self.istio_members(variant);
         }
@@ -79,7 +78,8 @@ impl<'r> Cluster<'r> {
         let message = format!("there is no node `{name}`: neither a Node of that name nor a pod on it");
         let listed = || {
             let shown: Vec<String> = names.iter().take(10).map(|name| format!("`{name}`")).collect();
-            let more = if names.len() > 10 { format!(" and {} more", names.len() - 10) } else { String::new() };
+            let more =
+                if names.len() > 10 { format!(" and {} more", names.len() - 10) } else { String::new() };
             format!("{}{more}", shown.join(", "))
         };
         let help = match suggest(name, names.iter().copied()) {
@@ -101,10 +101,9 @@ impl<'r> Cluster<'r> {
             let reason =
                 format!("it has `{}`, and WorkloadSourceSpoofing is not `Any`", annotations::SOURCE_PREFIXES);
             let path = format!("{}/{}", pod.namespace, pod.name);
-            diagnostics.push(
-                draft::ignored("pod", &path, pod.at, &reason)
-                    .help("set `workloadSourceSpoofing: Any` in the FelixConfiguration, or remove the annotation"),
-            );
+            diagnostics.push(draft::ignored("pod", &path, pod.at, &reason).help(
+                "set `workloadSourceSpoofing: Any` in the FelixConfiguration, or remove the annotation",
+            ));
         }
         ignored.clone()
     }
@@ -118,7 +117,9 @@ impl<'r> Cluster<'r> {
         let path = format!("`{}/{}`", first.namespace, first.name);
         let message = match count {
             1 => format!("pod {path} has no address, so felix has no rules for it"),
-            _ => format!("{count} pods on this node have no address, so felix has no rules for them; the first is {path}"),
+            _ => format!(
+                "{count} pods on this node have no address, so felix has no rules for them; the first is {path}"
+            ),
         };
         diagnostics.push(
             Diagnostic::note("pods-without-address", first.at, message)
@@ -153,13 +154,21 @@ impl<'r> Cluster<'r> {
     }
 
     /// Active policies by id, the sets they refer to by id, and each policy's place.
-    fn active(&self, active: &[usize], variant: Variant) -> (Vec<Policy>, Vec<IpSet>, FxHashMap<usize, PolicyIndex>) {
+    fn active(
+        &self,
+        active: &[usize],
+        variant: Variant,
+    ) -> (Vec<Policy>, Vec<IpSet>, FxHashMap<usize, PolicyIndex>) {
         let mut order: Vec<usize> = active.to_vec();
         order.sort_by(|a, b| self.policies[*a].id.cmp(&self.policies[*b].id));
         let places = order.iter().copied().zip((0..).map(PolicyIndex)).collect();
         let mut used: Vec<SetIndex> = Vec::new();
         for policy in order.iter().map(|number| &self.policies[*number]) {
-            policy.inbound.iter().chain(&policy.outbound).for_each(|rule| each_set(rule, &mut |set| used.push(set)));
+            policy
+                .inbound
+                .iter()
+                .chain(&policy.outbound)
+                .for_each(|rule| each_set(rule, &mut |set| used.push(set)));
         }
         used.sort_unstable();
         used.dedup();
@@ -174,8 +183,7 @@ impl<'r> Cluster<'r> {
         sets.sort_by(|(_, a), (_, b)| a.id.cmp(&b.id));
         let index_of: FxHashMap<SetIndex, SetIndex> =
             sets.iter().map(|(index, _)| *index).zip((0..).map(SetIndex)).collect();
-        let policies =
-            order.iter().map(|number| active_policy(&self.policies[*number], &index_of)).collect();
+        let policies = order.iter().map(|number| active_policy(&self.policies[*number], &index_of)).collect();
         (policies, sets.into_iter().map(|(_, set)| set).collect(), places)
     }
 
@@ -201,8 +209,11 @@ fn pod_profiles(pod: &Pod) -> Vec<Box<str>> {
 fn missing_profile(name: &str) -> Diagnostic {
     let message = if let Some(namespace) = name.strip_prefix("kns.") {
         format!("there is no namespace `{namespace}`, so its pods drop what no policy decides")
-    } else if let Some((namespace, account)) = name.strip_prefix("ksa.").and_then(|rest| rest.split_once('.')) {
-        format!("there is no service account `{account}` in namespace `{namespace}`: its profile denies everything")
+    } else if let Some((namespace, account)) = name.strip_prefix("ksa.").and_then(|rest| rest.split_once('.'))
+    {
+        format!(
+            "there is no service account `{account}` in namespace `{namespace}`: its profile denies everything"
+        )
     } else {
         format!("there is no profile `{name}`, so its endpoints drop what no policy decides")
     };

@@ -80,7 +80,11 @@ fn rules(
             Ok(made) => out.extend(made),
             Err(reason) => {
                 let denies = matches!(&*rule.action, "Deny" | "Pass");
-                let fate = if denies { "turns this rule into one that denies everything" } else { "drops this rule" };
+                let fate = if denies {
+                    "turns this rule into one that denies everything"
+                } else {
+                    "drops this rule"
+                };
                 let message = format!("felix {fate}: {reason}");
                 diagnostics.push(Diagnostic::warning("rule-ignored-by-felix", rule.at, message));
                 if denies {
@@ -92,7 +96,11 @@ fn rules(
     out
 }
 
-fn convert_rule(rule: &ClusterRule, ingress: bool, selectors: &mut Selectors) -> Result<Vec<DraftRule>, String> {
+fn convert_rule(
+    rule: &ClusterRule,
+    ingress: bool,
+    selectors: &mut Selectors,
+) -> Result<Vec<DraftRule>, String> {
     let action = match &*rule.action {
         "Accept" => Action::Allow,
         "Deny" => Action::Deny,

@@ -9,7 +9,9 @@ use super::ports::PortsByProtocol;
 use super::selectors::{Peer as PeerSelectors, Selectors};
 use crate::diagnostic::Diagnostic;
 use crate::model::calico::{Action, Port, StagedAction};
-use crate::model::network_policy::{IntOrString, IpBlock, NetworkPolicy, NetworkPolicyRule, Peer, PolicyPort};
+use crate::model::network_policy::{
+    IntOrString, IpBlock, NetworkPolicy, NetworkPolicyRule, Peer, PolicyPort,
+};
 use crate::resolve::address;
 use crate::resolve::view::{PolicyId, PolicyKind};
 use ipnet::IpNet;
@@ -79,7 +81,13 @@ impl Conversion<'_> {
     }
 
     /// One rule for each protocol and peer, protocols outermost.
-    fn rule(&mut self, rule: &NetworkPolicyRule, ports: PortsByProtocol, ingress: bool, out: &mut Vec<DraftRule>) {
+    fn rule(
+        &mut self,
+        rule: &NetworkPolicyRule,
+        ports: PortsByProtocol,
+        ingress: bool,
+        out: &mut Vec<DraftRule>,
+    ) {
         let sides: Vec<_> = if rule.peers.is_empty() {
             vec![(DraftSide::default(), rule.at)]
         } else {
@@ -136,7 +144,10 @@ impl Conversion<'_> {
                     Diagnostic::warning(
                         "unparsable-cidr",
                         text.at,
-                        format!("felix leaves out `{}`, which is no CIDR, and the exceptions after it", text.value),
+                        format!(
+                            "felix leaves out `{}`, which is no CIDR, and the exceptions after it",
+                            text.value
+                        ),
                     )
                     .help("write it as `10.0.0.0/8`"),
                 );
