@@ -334,3 +334,6 @@ fn control(byte: u8, at: usize) -> Box<Fault> {
         fault.help(format!("write it as `\\u{byte:04x}`"))
     }
 }
+
+#[cfg(test)]
+mod tests;

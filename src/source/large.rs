@@ -241,7 +241,7 @@ fn json_head(text: &str) -> Option<Large> {
     let items = |reader: &mut json::Reader<'_>, depth, head| {
         reader.expect(b'[', "`[`").ok()?;
         let object = reader.peek() == Some(b'{');
-        object.then(|| Large { shape: Shape::JsonList { depth }, start: reader.pos, head })
+        object.then_some(Large { shape: Shape::JsonList { depth }, start: reader.pos, head })
     };
     if reader.peek() == Some(b'[') {
         return items(&mut reader, 1, Head::default());
@@ -307,3 +307,6 @@ fn yaml_head(text: &str) -> Option<Large> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests;

@@ -183,7 +183,9 @@ fn yaml_items<'t, T, F: Fn(&Object<'_>) -> T>(
                 tree.clear();
                 yaml::reference(text, at..next, tree)?;
                 super::template::look_for(&text[at..next], tree)?;
-                let Some(root) = tree.finish() else { return Err(unfit(at)) };
+                let Some(root) = tree.finish() else {
+                    return Err(unfit(at));
+                };
                 if !root.is_seq() {
                     return Err(unfit(at));
                 }

@@ -78,7 +78,9 @@ impl<'t> Plan<'t> {
 
     /// Makes several parts of a group of one large document.
     fn large(&mut self, group: &mut Group<'t>) {
-        let Some(range) = group.ranges.first().cloned() else { return };
+        let Some(range) = group.ranges.first().cloned() else {
+            return;
+        };
         let Some(large) = Large::new(&group.text.text[range], group.text.json) else {
             return self.part(group);
         };
@@ -92,7 +94,9 @@ impl<'t> Plan<'t> {
 impl<'t> Group<'t> {
     /// Bytes from the first document to the last.
     fn len(&self) -> usize {
-        let (Some(first), Some(last)) = (self.ranges.first(), self.ranges.last()) else { return 0 };
+        let (Some(first), Some(last)) = (self.ranges.first(), self.ranges.last()) else {
+            return 0;
+        };
         last.end - first.start
     }
 

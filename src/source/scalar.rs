@@ -181,7 +181,9 @@ fn format_float(value: f64) -> String {
     }
     // the shortest digits that read back the same, as `d.ddde-7`
     let shortest = format!("{value:e}");
-    let Some((mantissa, exponent)) = shortest.split_once('e') else { return shortest };
+    let Some((mantissa, exponent)) = shortest.split_once('e') else {
+        return shortest;
+    };
     let exponent: i32 = exponent.parse().unwrap_or(0);
     // 'g' without a precision decides as if it were 6
     if (-4..6).contains(&exponent) {

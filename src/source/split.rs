@@ -13,7 +13,7 @@ pub(super) struct Splitter<'t> {
     /// where the next document begins; `None` at the end
     next: Option<usize>,
     /// text that kubectl and calicoctl drop, found so far
-    pub(super) dropped: Vec<Box<Fault>>,
+    pub(super) dropped: Vec<Fault>,
 }
 
 impl<'t> Splitter<'t> {
@@ -29,6 +29,13 @@ impl<'t> Splitter<'t> {
         memchr::memmem::find_iter(&self.text.as_bytes()[range.clone()], &needle)
             .map(|at| range.start + at + 1)
             .find(|&at| is_mark(self.text, at, mark))
+    }
+
+    /// Notes that the text at an offset counts for nobody.
+    fn lose(&mut self, offset: usize, message: &str, instead: &str) {
+        let fault = Fault::new(offset, "document-marker", message);
+        let help = format!("kubectl and calicoctl drop it; {instead}");
+        self.dropped.push(*fault.help(help));
     }
 
     /// Whether the text has nothing but directives and comments, so that the document that the
@@ -53,11 +60,8 @@ impl Iterator for Splitter<'_> {
                 Some(at) if Self::is_directives(&self.text[start..at]) => from = at,
                 Some(at) => {
                     if !rest_is_blank(self.text, at + 3) {
-                        let message = "text on the same line as `---` is lost";
-                        self.dropped.push(
-                            Fault::new(at + 3, "document-marker", message)
-                                .help("kubectl and calicoctl drop it; begin the document on the next line"),
-                        );
+                        let next = "begin the document on the next line";
+                        self.lose(at + 3, "text on the same line as `---` is lost", next);
                     }
                     self.next = Some(line_end(self.text, at + 3));
                     break at;
@@ -77,11 +81,8 @@ impl Iterator for Splitter<'_> {
         if lines.any(|line| {
             !line.trim().is_empty() && !line.trim_start().starts_with('#') && line.trim() != "..."
         }) {
-            let message = "text behind the end mark `...` is lost";
-            self.dropped.push(
-                Fault::new(after, "document-marker", message)
-                    .help("kubectl and calicoctl drop it; begin a document with a line `---`"),
-            );
+            let next = "begin a document with a line `---`";
+            self.lose(after, "text behind the end mark `...` is lost", next);
         }
         Some(start..stop)
     }

@@ -16,7 +16,9 @@ pub(super) fn look_for(document: &str, tree: &Tree<'_>) -> Parsed {
     }
     for (style, offset, content) in tree.scalars() {
         if let (Style::Plain, Some(at)) = (style, content.find("{{")) {
-            return Err(braces(offset as usize, &content[at..]));
+            // a scalar of several lines is placed where it begins
+            let within = if tree.is_slice(offset, content) { at } else { 0 };
+            return Err(braces(offset as usize + within, &content[at..]));
         }
     }
     Ok(())
@@ -35,7 +37,9 @@ pub(super) fn explain(text: &str, range: Range<usize>, fault: Box<Fault>) -> Box
     let before = before.map_or(range.start, |at| range.start + at + 1);
     let end = text[line..range.end].find('\n').map_or(range.end, |at| line + at);
     for start in [line, before] {
-        let Some((at, what)) = placeholder(&text[start..end]) else { continue };
+        let Some((at, what)) = placeholder(&text[start..end]) else {
+            continue;
+        };
         let message = format!("`{what}` is a placeholder, so this is not YAML yet");
         let help = if what.starts_with('$') {
             "fill it in first, for instance `envsubst < FILE | netpolc compile -`"

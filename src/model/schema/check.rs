@@ -188,9 +188,8 @@ pub(super) fn wrong_type(node: Node<'_>, wanted: &str, path: &Path<'_>, findings
         Value::Bool(_) | Value::Int(_) | Value::Float(_) if wanted == "a string" => {
             note.help("put it in quotes");
         }
-        Value::Str(text) if wanted.ends_with("integer") || wanted == "a number" => {
-            let numeric = text.parse::<f64>().is_ok();
-            note.help(if numeric { "remove the quotes" } else { "write a number" });
+        Value::Str(text) if matches!(&*wanted, "an integer" | "a number") && text.parse::<f64>().is_ok() => {
+            note.help("remove the quotes");
         }
         Value::Map if wanted == "a string" => {
             note.help("a colon and a space make a mapping: put the text in quotes");

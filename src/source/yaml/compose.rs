@@ -273,6 +273,13 @@ fn explain(error: &ScanError, text: &str) -> Box<Fault> {
         ErrorKind::UnclosedFlowCollection { open } => {
             fault(format!("this `{open}` is not closed")).help("the file may be cut off")
         }
+        ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
+            fault(format!("`{open}` is closed by `{close}`"))
+        }
+        ErrorKind::UnexpectedCharacter { character } => {
+            fault(format!("unexpected `{}`", character.escape_debug()))
+                .help("a value that begins with it has to be in quotes")
+        }
         ErrorKind::TabNotAllowed
         | ErrorKind::TabInBlockIndentation
         | ErrorKind::TabInIndentation
