@@ -63,6 +63,13 @@ fn object(node: Node<'_>, fields: &'static [Field], path: &Path<'_>, findings: &
             unknown_field(key, fields, path, findings);
             continue;
         };
+        if fields[index].name != name {
+            let message = format!(
+                "calicoctl reads `{name}` as `{}`; kubectl and the API server do not",
+                fields[index].name
+            );
+            findings.warn("field-case", key.at(), message).help(format!("write `{}`", fields[index].name));
+        }
         let here = Path { parent: Some(path), step: Step::Key(fields[index].name) };
         // null is the zero value to Go, and pruned by the API server
         seen[index] = !value.is_null();
