@@ -1,6 +1,34 @@
 //! Arguments → calls; the only place that prints and exits.
 
+mod args;
+mod compile;
+mod load;
+mod messages;
+mod output;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+/// Exit status of a run that did what it should and found nothing.
+const DONE: u8 = 0;
+/// Exit status of a run that found something.
+const FINDINGS: u8 = 1;
+/// Exit status of bad input or use. Clap's own errors have it too.
+const BAD_INPUT: u8 = 2;
+
 /// Runs the program and gives its exit status.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub fn main() -> ExitCode {
+    let cli = args::Cli::parse();
+    let outcome = match cli.command {
+        args::Command::Compile(args) => compile::run(&args),
+    };
+    match outcome {
+        Ok(status) => ExitCode::from(status),
+        // whoever read our output has seen enough
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::from(DONE),
+        Err(error) => {
+            anstream::eprintln!("error: {error}");
+            ExitCode::from(BAD_INPUT)
+        }
+    }
 }

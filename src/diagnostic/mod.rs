@@ -1,8 +1,18 @@
 //! One type for everything the tool has to say about its input.
 //!
 //! A [`Diagnostic`] has an id (stable, kebab-case), a severity, a message, the place it speaks
-//! of, and optionally a help line and further places. Messages are lower case, without a full
-//! stop, with the user's own words in backticks.
+//! of, and optionally a help line and further places. Messages are one line, lower case, without a
+//! full stop, with the user's own words in backticks.
+//!
+//! Stages collect diagnostics in whatever order they find them; [`order()`] sorts them and drops
+//! repetitions before [`render`] turns them into text or JSON.
+
+mod order;
+pub mod render;
+mod summary;
+
+pub use order::order;
+pub use summary::Summary;
 
 /// Index of an input file in [`crate::source::Files`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

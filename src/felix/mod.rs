@@ -1,1 +1,46 @@
-//! felix
+//! The node's view → rules: what Felix renders, in its iptables dataplane.
+//!
+//! | file | what |
+//! |---|---|
+//! | `assemble` | the tables: hooks, and every chain that they reach |
+//! | `static_raw`, `static_mangle`, `static_nat`, `static_filter` | the chains that are always there |
+//! | `failsafe`, `ipvs` | chains that host endpoints and kube-proxy's IPVS mode add |
+//! | `dispatch` | from an interface's name to its endpoint's chains |
+//! | `endpoint` | the chains of a pod or host endpoint |
+//! | `policy`, `blocks`, `rule_match` | the chains of policies, profiles and policy groups |
+//! | `names`, `marks`, `hash`, `nflog` | names of chains and sets, mark bits, rule hashes, log prefixes |
+//! | `sets` | the ipsets |
+
+mod assemble;
+mod blocks;
+mod context;
+mod dispatch;
+mod endpoint;
+mod endpoint_mark;
+mod failsafe;
+mod group;
+mod hash;
+mod ipvs;
+mod marks;
+mod names;
+mod nflog;
+mod policy;
+mod rule_match;
+mod sets;
+mod static_filter;
+mod static_mangle;
+mod static_nat;
+mod static_raw;
+
+use crate::ir::{Family, Program};
+use crate::resolve::view::NodeView;
+
+/// Renders everything that Felix would program on the node.
+pub fn render(view: &NodeView) -> Program {
+    let family = |family| assemble::rule_set(&context::Context::new(view, family));
+    Program {
+        v4: family(Family::V4),
+        v6: if view.config.ipv6_support { family(Family::V6) } else { assemble::ipv6_off() },
+        sets: sets::all(view),
+    }
+}

@@ -1,7 +1,7 @@
 //! What every object has.
 
 use super::labels::Labels;
-use crate::diagnostic::Location;
+use crate::diagnostic::{FileId, Location};
 
 /// The part of `metadata` that policy looks at.
 #[derive(Debug, Clone)]
@@ -16,4 +16,21 @@ pub struct Meta {
     pub annotations: Labels,
     /// where the object begins
     pub at: Location,
+}
+
+impl Meta {
+    /// The metadata of an object that Calico itself creates. It stands nowhere in the input: its
+    /// file is [`Meta::NOWHERE`], its line 0.
+    pub fn built_in(name: &str) -> Self {
+        Meta {
+            name: name.into(),
+            namespace: Box::default(),
+            labels: Labels::default(),
+            annotations: Labels::default(),
+            at: Location { file: Self::NOWHERE, line: 0, column: 0 },
+        }
+    }
+
+    /// The file of objects that are not in the input.
+    pub const NOWHERE: FileId = FileId(u32::MAX);
 }

@@ -7,10 +7,24 @@
 
 pub mod calico;
 pub mod cluster_policy;
+mod collect;
 pub mod core;
+mod findings;
+mod identity;
 pub mod labels;
+mod lower;
 pub mod meta;
 pub mod network_policy;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod text;
+pub mod validate;
+
+pub use collect::{Collected, Counts, Fate, InvalidMode, TurnedAway, collect};
+pub use identity::Subject;
+pub use lower::lower;
+pub(crate) use schema::suggest;
 
 use crate::diagnostic::Diagnostic;
 
@@ -70,6 +84,16 @@ pub enum Api {
     Crd,
 }
 
+impl Api {
+    /// The `apiVersion` of the door.
+    pub fn api_version(self) -> &'static str {
+        match self {
+            Api::V3 => "projectcalico.org/v3",
+            Api::Crd => "crd.projectcalico.org/v1",
+        }
+    }
+}
+
 /// What became of one object.
 #[derive(Debug)]
 pub struct Lowered {
@@ -77,6 +101,8 @@ pub struct Lowered {
     pub outcome: Outcome,
     /// everything there is to say about it
     pub diagnostics: Vec<Diagnostic>,
+    /// the object, where it became no resource
+    pub subject: Option<Box<Subject>>,
 }
 
 /// The fate of one object on its way into a cluster.

@@ -318,7 +318,7 @@ pub struct IpSet {
 }
 
 /// What a set stands for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum SetMeaning {
     /// endpoints and network sets that a selector selects (canonical text)
     Selector(Arc<str>),

@@ -1,1 +1,6 @@
-//! syntax
+//! The small languages: text → small syntax trees.
+
+pub mod cidr;
+pub mod ip_addr;
+pub mod port;
+pub mod selector;

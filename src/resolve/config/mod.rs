@@ -1,8 +1,14 @@
 //! Felix's effective configuration: every parameter that changes what is rendered.
 //!
-//! Defaults and meanings: `felix/config/config_params.go`, v3.32.1.
+//! Defaults and meanings: `felix/config/config_params.go`, v3.32.1. `param` says how each parameter
+//! is read, `sources` where its value comes from.
+
+pub mod param;
+pub mod sources;
+pub mod value;
 
 use ipnet::IpNet;
+use std::net::IpAddr;
 
 /// What `insert` and `append` mean for the hook rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,8 +68,7 @@ pub struct FailsafePort {
 #[allow(missing_docs)]
 pub struct FelixConfig {
     pub interface_prefix: Vec<Box<str>>,
-    /// names, or regular expressions between slashes
-    pub interface_exclude: Vec<Box<str>>,
+    pub interface_exclude: Vec<InterfacePattern>,
     pub chain_insert_mode: InsertMode,
     pub default_endpoint_to_host_action: HostAction,
     pub iptables_filter_allow_action: AllowAction,
@@ -72,7 +77,7 @@ pub struct FelixConfig {
     pub log_prefix: Box<str>,
     /// "" for none, e.g. `10/minute`
     pub log_action_rate_limit: Box<str>,
-    pub log_action_rate_limit_burst: u32,
+    pub log_action_rate_limit_burst: u16,
     pub vxlan_port: u16,
     pub vxlan_enabled: Option<bool>,
     pub ip_in_ip_enabled: Option<bool>,
@@ -86,8 +91,10 @@ pub struct FelixConfig {
     pub disable_conntrack_invalid_check: bool,
     pub failsafe_inbound: Vec<FailsafePort>,
     pub failsafe_outbound: Vec<FailsafePort>,
-    /// flow logs are on: NFLOG rules are rendered
-    pub flow_logs: bool,
+    /// FlowLogsGoldmaneServer is set
+    pub flow_logs_goldmane: bool,
+    /// FlowLogsLocalReporter is `Enabled`
+    pub flow_logs_local: bool,
     pub kube_node_port_ranges: Vec<(u16, u16)>,
     pub nat_port_range: Option<(u16, u16)>,
     pub nat_outgoing_address: Option<std::net::IpAddr>,
@@ -96,7 +103,7 @@ pub struct FelixConfig {
     pub iptables_nat_outgoing_interface_filter: Box<str>,
     pub external_nodes_cidr_list: Vec<IpNet>,
     pub ipv6_support: bool,
-    pub max_ipset_size: u64,
+    pub max_ipset_size: i64,
     pub istio_ambient: bool,
     pub istio_dscp_mark: u8,
     pub wireguard_enabled: bool,
@@ -104,12 +111,21 @@ pub struct FelixConfig {
     pub wireguard_listening_port: u16,
     pub wireguard_listening_port_v6: u16,
     pub wireguard_host_encryption: bool,
+    pub wireguard_interface: Box<str>,
+    pub wireguard_interface_v6: Box<str>,
+    /// ClusterType of ClusterInformation
+    pub cluster_type: Box<str>,
+    /// a host name or an address
+    pub metadata_addr: Box<str>,
+    pub metadata_port: u16,
     /// NFTablesMode is `Disabled`: members of a set that others cover are kept
     pub keep_covered_members: bool,
     /// `MASQFullyRandom` of FeatureDetectOverride
     pub masq_fully_random: bool,
     /// `SNATFullyRandom` of FeatureDetectOverride
     pub snat_fully_random: bool,
+    /// `NFLogSize` of FeatureDetectOverride
+    pub nflog_size: bool,
 }
 
 impl Default for FelixConfig {
@@ -118,7 +134,7 @@ impl Default for FelixConfig {
         let udp = |port| FailsafePort { protocol: "udp".into(), net: None, port };
         FelixConfig {
             interface_prefix: vec!["cali".into()],
-            interface_exclude: vec!["kube-ipvs0".into()],
+            interface_exclude: vec![InterfacePattern::Name("kube-ipvs0".into())],
             chain_insert_mode: InsertMode::Insert,
             default_endpoint_to_host_action: HostAction::Drop,
             iptables_filter_allow_action: AllowAction::Accept,
@@ -137,9 +153,32 @@ impl Default for FelixConfig {
             workload_source_spoofing: false,
             iptables_mark_mask: 0xffff_0000,
             disable_conntrack_invalid_check: false,
-            failsafe_inbound: [tcp(22), udp(68), tcp(179), tcp(2379), tcp(2380), tcp(5473), tcp(6443), tcp(6666), tcp(6667)].into(),
-            failsafe_outbound: [udp(53), udp(67), tcp(179), tcp(2379), tcp(2380), tcp(5473), tcp(6443), tcp(6666), tcp(6667)].into(),
-            flow_logs: false,
+            failsafe_inbound: [
+                tcp(22),
+                udp(68),
+                tcp(179),
+                tcp(2379),
+                tcp(2380),
+                tcp(5473),
+                tcp(6443),
+                tcp(6666),
+                tcp(6667),
+            ]
+            .into(),
+            failsafe_outbound: [
+                udp(53),
+                udp(67),
+                tcp(179),
+                tcp(2379),
+                tcp(2380),
+                tcp(5473),
+                tcp(6443),
+                tcp(6666),
+                tcp(6667),
+            ]
+            .into(),
+            flow_logs_goldmane: false,
+            flow_logs_local: false,
             kube_node_port_ranges: vec![(30000, 32767)],
             nat_port_range: None,
             nat_outgoing_address: None,
@@ -155,9 +194,83 @@ impl Default for FelixConfig {
             wireguard_listening_port: 51820,
             wireguard_listening_port_v6: 51821,
             wireguard_host_encryption: false,
+            wireguard_interface: "wireguard.cali".into(),
+            wireguard_interface_v6: "wg-v6.cali".into(),
+            cluster_type: "".into(),
+            metadata_addr: "127.0.0.1".into(),
+            metadata_port: 8775,
             keep_covered_members: false,
             masq_fully_random: true,
             snat_fully_random: true,
+            nflog_size: true,
         }
     }
+}
+
+impl FelixConfig {
+    /// Flow logs are on: NFLOG rules are rendered.
+    pub fn flow_logs(&self) -> bool {
+        self.flow_logs_goldmane || self.flow_logs_local
+    }
+
+    /// The OpenStack special cases are on (`felix/config/config_params.go:692`, v3.32.1).
+    pub fn openstack(&self) -> bool {
+        self.cluster_type.to_lowercase().contains("openstack")
+            || (!self.metadata_addr.is_empty() && &*self.metadata_addr != "127.0.0.1")
+            || (self.metadata_port != 0 && self.metadata_port != 8775)
+            || self.interface_prefix.iter().any(|prefix| &**prefix == "tap")
+    }
+
+    /// The address of OpenStack's metadata service, if it is given as one.
+    pub fn metadata_address(&self) -> Option<IpAddr> {
+        self.metadata_addr.parse().ok()
+    }
+
+    /// Whether Felix passes over an interface of this name when it looks for the node's own
+    /// addresses and host endpoints.
+    pub fn excludes_interface(&self, name: &str) -> bool {
+        let workload = self.interface_prefix.iter().any(|prefix| name.starts_with(&**prefix));
+        workload || self.interface_exclude.iter().any(|pattern| pattern.matches(name))
+    }
+}
+
+/// An entry of InterfaceExclude.
+#[derive(Debug, Clone)]
+pub enum InterfacePattern {
+    /// a name
+    Name(Box<str>),
+    /// a regular expression, which is written between slashes
+    Regex(regex_lite::Regex),
+}
+
+impl InterfacePattern {
+    fn matches(&self, name: &str) -> bool {
+        match self {
+            InterfacePattern::Name(own) => &**own == name,
+            InterfacePattern::Regex(regex) => regex.is_match(name),
+        }
+    }
+}
+
+impl PartialEq for InterfacePattern {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (InterfacePattern::Name(a), InterfacePattern::Name(b)) => a == b,
+            (InterfacePattern::Regex(a), InterfacePattern::Regex(b)) => a.as_str() == b.as_str(),
+            _ => false,
+        }
+    }
+}
+
+/// Reads InterfaceExclude: names, or regular expressions between slashes, separated by commas
+/// (`felix/config/param_types.go:358`, v3.32.1).
+fn interface_exclude(raw: &str) -> Result<Vec<InterfacePattern>, String> {
+    raw.split(',')
+        .map(|item| match item.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')) {
+            Some(pattern) if !pattern.is_empty() => regex_lite::Regex::new(pattern)
+                .map(InterfacePattern::Regex)
+                .map_err(|error| format!("`{pattern}` is no regular expression: {error}")),
+            _ => value::interface_names(item).map(|_| InterfacePattern::Name(item.into())),
+        })
+        .collect()
 }

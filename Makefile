@@ -1,0 +1,54 @@
+# Needs make, a Rust toolchain (Cargo.toml names the oldest) and a C linker; nothing else.
+# `make help` lists what there is to do.
+
+CARGO ?= cargo
+FUZZ_SECONDS ?= 60
+SHELL := /bin/sh
+# cargo puts its output where CARGO_TARGET_DIR says, if it does
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+NETPOLC := $(TARGET)/release/netpolc
+
+# the sample cluster, and the worker of it that `make run` compiles
+SAMPLE := fixtures/iks
+WORKER ?= 10.176.48.67
+RUN_LINES ?= 40
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test check bench fuzz clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build the release binary
+	$(CARGO) build --release --locked
+
+run: build ## compile the sample cluster for one worker (WORKER=10.176.48.78 for the other) and show the result
+	@rm -rf $(TARGET)/sample
+	@$(NETPOLC) compile $(SAMPLE)/cluster --node $(WORKER) \
+	    --node-addresses $(SAMPLE)/node/$(WORKER)/ip-addr.json --explain-origin --out $(TARGET)/sample \
+	    || test $$? -eq 1
+	@printf '\n%s, compiled from the manifests in %s:\n' $(WORKER) $(SAMPLE)/cluster
+	@for f in $(TARGET)/sample/*; do \
+	    printf '  %6d lines  %s\n' "$$(wc -l < $$f)" "$$f"; done
+	@printf '\nFrom %s, the rules of the policies that guard node ports,\nand the manifest line that each one comes from:\n\n' \
+	    $(TARGET)/sample/save.v4.rules
+	@awk '/^-A/ {show = ($$2 ~ /^cali-p[io]-/)} show' $(TARGET)/sample/save.v4.rules | head -n $(RUN_LINES)
+
+test: ## fetch what the tests need and run all of them
+	$(CARGO) fetch --locked
+	$(CARGO) test --locked
+
+check: ## what CI runs: formatting, lints, tests, documentation
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) test --locked
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items
+
+bench: ## measure reading and compiling, beside the reference figures
+	$(CARGO) bench --locked
+
+fuzz: ## feed damaged input to every parser and to the whole program, FUZZ_SECONDS for each test
+	NETPOLC_FUZZ_SECONDS=$(FUZZ_SECONDS) $(CARGO) test --locked --release --lib --test fuzz -- --nocapture
+
+clean: ## remove what was built
+	$(CARGO) clean

@@ -1,0 +1,122 @@
+//! What can be typed.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Compile Kubernetes and Calico network policy to the rules that Calico's agent would program.
+#[derive(Debug, Parser)]
+#[command(name = "netpolc", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program does.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print the iptables rules and ipsets of a node
+    Compile(CompileArgs),
+}
+
+/// `netpolc compile`
+#[derive(Debug, Args)]
+pub struct CompileArgs {
+    /// Manifests: files, folders (searched for .yaml, .yml and .json), or - for standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+
+    /// The node whose rules to print
+    #[arg(long, required_unless_present = "all_nodes", conflicts_with = "all_nodes")]
+    pub node: Option<String>,
+
+    /// Every node of the cluster, each into a folder of its own below --out
+    #[arg(long, requires = "out", conflicts_with = "node_addresses")]
+    pub all_nodes: bool,
+
+    /// The node's addresses: what `ip -j addr` prints there
+    #[arg(long, value_name = "FILE")]
+    pub node_addresses: Option<PathBuf>,
+
+    /// Which part
+    #[arg(long, value_enum, default_value = "all")]
+    pub emit: Emit,
+
+    /// Whose spelling of rules: what `iptables-save` prints, or what Felix sends to `iptables-restore`
+    #[arg(long, value_enum, default_value = "save")]
+    pub dialect: DialectArg,
+
+    /// Text, or one JSON document
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+
+    /// Write files into this folder instead of printing
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// What to do with objects that a cluster would refuse: stop, or leave them out as it would
+    #[arg(long, value_enum, default_value = "fail")]
+    pub invalid: Invalid,
+
+    /// After each rule, a comment with the manifest line that it comes from
+    #[arg(long)]
+    pub explain_origin: bool,
+
+    /// Print one stage of the pipeline in a form for developers, instead of rules
+    #[arg(long, value_enum, value_name = "STAGE", conflicts_with_all = ["out", "all_nodes"])]
+    pub dump_stage: Option<Stage>,
+
+    /// Threads that read the input [default: one for each processor]
+    #[arg(long, short = 'j', value_name = "N")]
+    pub jobs: Option<std::num::NonZero<usize>>,
+}
+
+/// Parts of a node's program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Emit {
+    /// IPv4 rules
+    Iptables,
+    /// IPv6 rules
+    Ip6tables,
+    /// Sets of both families
+    Ipsets,
+    /// Everything
+    All,
+}
+
+/// Spellings of rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DialectArg {
+    /// What Felix sends to iptables-restore
+    Felix,
+    /// What iptables-save (legacy) prints
+    Save,
+}
+
+/// Forms of output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum Format {
+    Text,
+    Json,
+}
+
+/// What to do with objects that a cluster would refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Invalid {
+    /// Stop, with exit status 2
+    Fail,
+    /// Leave them out, as a cluster would
+    Skip,
+}
+
+/// Stages that can be printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Stage {
+    /// Typed resources
+    Model,
+    /// What the node's agent would know
+    Resolve,
+    /// Rules and sets as data
+    Ir,
+}

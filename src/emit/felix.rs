@@ -1,0 +1,209 @@
+//! Felix's spelling: what it sends to `iptables-restore` and `ip6tables-restore`.
+//!
+//! Rule hashes are computed over this text, so every space counts. Facts: `felix/iptables/renderer.go:48`,
+//! `felix/iptables/match_builder.go:71`, `felix/iptables/actions.go:30`, v3.32.1.
+
+use super::text::{address, number, ports};
+use crate::ir::{
+    Action, Address, Family, MarkSpelling, Match, Matcher, Protocol, RejectWith, Rule, SetLookup, Side,
+};
+use std::fmt::Write;
+
+/// Appends everything after the hash comment: further comments, matches and action, each with a
+/// space before it. This is the part of the text that the hash covers, besides the chain's name.
+pub fn body(out: &mut String, rule: &Rule, family: Family) {
+    for comment in &rule.comments {
+        out.push_str(" -m comment --comment \"");
+        escaped_comment(out, comment);
+        out.push('"');
+    }
+    for condition in &rule.matches {
+        out.push(' ');
+        matching(out, condition, family);
+    }
+    if let Some(action) = &rule.action {
+        out.push(' ');
+        acting(out, action);
+    }
+}
+
+/// Appends a comment with every character outside `[\w @%+=:,./-]` replaced by `_`, cut to 256
+/// bytes (`felix/iptables/renderer.go:115`, v3.32.1).
+fn escaped_comment(out: &mut String, comment: &str) {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_ @%+=:,./-".contains(c);
+    out.extend(comment.chars().map(|c| if plain(c) { c } else { '_' }).take(256));
+}
+
+fn matching(out: &mut String, condition: &Match, family: Family) {
+    let not = if condition.negated { "! " } else { "" };
+    let _ = match &condition.on {
+        Matcher::Protocol(Protocol::Name(name)) => write!(out, "{not}-p {name}"),
+        Matcher::Protocol(Protocol::Number(number)) => write!(out, "{not}-p {number}"),
+        Matcher::Address(side, ranges) => {
+            out.push_str(not);
+            out.push_str(match side {
+                Side::Source => "--source ",
+                Side::Destination => "--destination ",
+            });
+            for (i, range) in ranges.iter().enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                match range {
+                    Address::Net(net) => {
+                        let _ = write!(out, "{net}");
+                    }
+                    Address::Host(host) => address(out, *host),
+                }
+            }
+            Ok(())
+        }
+        Matcher::InInterface(name) => write!(out, "{not}--in-interface {name}"),
+        Matcher::OutInterface(name) => write!(out, "{not}--out-interface {name}"),
+        Matcher::Ports(side, ranges) => {
+            let word = match side {
+                Side::Source => "source",
+                Side::Destination => "destination",
+            };
+            let _ = write!(out, "-m multiport {not}--{word}-ports ");
+            ports(out, ranges);
+            Ok(())
+        }
+        Matcher::DestinationPort(port) => write!(out, "{not}--dport {port}"),
+        Matcher::Set(name, lookup) => {
+            let lookup = match lookup {
+                SetLookup::Source => "src",
+                SetLookup::Destination => "dst",
+                SetLookup::SourcePort => "src,src",
+                SetLookup::DestinationPort => "dst,dst",
+            };
+            write!(out, "-m set {not}--match-set {name} {lookup}")
+        }
+        Matcher::Icmp(kind, code) => {
+            let _ = match family {
+                Family::V4 => write!(out, "-m icmp {not}--icmp-type {kind}"),
+                Family::V6 => write!(out, "-m icmp6 {not}--icmpv6-type {kind}"),
+            };
+            match code {
+                Some(code) => write!(out, "/{code}"),
+                None => Ok(()),
+            }
+        }
+        Matcher::Mark { value, mask, spelling } => {
+            let _ = write!(out, "-m mark {not}--mark ");
+            mark(out, *value, *mask, *spelling);
+            Ok(())
+        }
+        Matcher::Conntrack(states) => {
+            let _ = write!(out, "-m conntrack {not}--ctstate ");
+            super::walk::conntrack_states(out, *states);
+            Ok(())
+        }
+        Matcher::LocalAddress { side, limit_iface_out } => {
+            let word = match side {
+                Side::Source => "src",
+                Side::Destination => "dst",
+            };
+            let limit = if *limit_iface_out { " --limit-iface-out" } else { "" };
+            write!(out, "-m addrtype {not}--{word}-type LOCAL{limit}")
+        }
+        Matcher::ReversePathFails => write!(out, "-m rpfilter --invert --validmark"),
+        Matcher::Limit { rate, burst } => {
+            let _ = write!(out, "-m limit --limit {rate}");
+            match burst {
+                Some(burst) => write!(out, " --limit-burst {burst}"),
+                None => Ok(()),
+            }
+        }
+        Matcher::TcpSyn => write!(out, "-m tcp {not}--tcp-flags FIN,SYN,RST,ACK SYN"),
+        Matcher::ConnectionsAbove(limit) => {
+            write!(out, "-m connlimit --connlimit-above {limit} --connlimit-mask 0")
+        }
+    };
+}
+
+fn mark(out: &mut String, value: u32, mask: u32, spelling: MarkSpelling) {
+    let _ = match spelling {
+        MarkSpelling::Clear => write!(out, "{value}/{mask:#x}"),
+        MarkSpelling::Hex => write!(out, "{value:#x}/{mask:#x}"),
+    };
+}
+
+fn acting(out: &mut String, action: &Action) {
+    let _ = match action {
+        Action::Accept => write!(out, "--jump ACCEPT"),
+        Action::Drop => write!(out, "--jump DROP"),
+        Action::Reject(RejectWith::PortUnreachable) => write!(out, "--jump REJECT"),
+        // Felix's connection limit is one fragment with a short option in it
+        Action::Reject(RejectWith::TcpReset) => write!(out, "-j REJECT --reject-with tcp-reset"),
+        Action::Return => write!(out, "--jump RETURN"),
+        Action::Jump(chain) => write!(out, "--jump {chain}"),
+        Action::Goto(chain) => write!(out, "--goto {chain}"),
+        Action::Mark { value, mask: bits, spelling } => {
+            out.push_str("--jump MARK --set-mark ");
+            mark(out, *value, *bits, *spelling);
+            Ok(())
+        }
+        Action::NoTrack => write!(out, "--jump NOTRACK"),
+        Action::Log { prefix } => write!(out, "--jump LOG --log-prefix \"{prefix}: \" --log-level 5"),
+        Action::NfLog { group, prefix, size, range } => {
+            let word = if *range { "range" } else { "size" };
+            write!(out, "--jump NFLOG --nflog-group {group} --nflog-prefix {prefix} --nflog-{word} {size}")
+        }
+        Action::Dnat { address, port } => {
+            out.push_str("--jump DNAT --to-destination ");
+            endpoint(out, *address, *port);
+            Ok(())
+        }
+        Action::Snat { address, ports, random_fully } => {
+            out.push_str("--jump SNAT --to-source ");
+            source(out, *address, *ports);
+            random(out, *random_fully);
+            Ok(())
+        }
+        Action::Masquerade { ports, random_fully } => {
+            out.push_str("--jump MASQUERADE");
+            if let Some((first, last)) = ports {
+                let _ = write!(out, " --to-ports {first}-{last}");
+            }
+            random(out, *random_fully);
+            Ok(())
+        }
+        Action::Dscp(value) => write!(out, "--jump DSCP --set-dscp {value}"),
+    };
+}
+
+/// Appends `address`, or `address:port` with brackets round an IPv6 address.
+pub(super) fn endpoint(out: &mut String, host: std::net::IpAddr, port: Option<u16>) {
+    host_for_port(out, host, port.is_some());
+    if let Some(port) = port {
+        out.push(':');
+        number(out, u64::from(port));
+    }
+}
+
+/// Appends `address`, or `address:first-last` with brackets round an IPv6 address.
+pub(super) fn source(out: &mut String, host: std::net::IpAddr, ports: Option<(u16, u16)>) {
+    host_for_port(out, host, ports.is_some());
+    if let Some((first, last)) = ports {
+        let _ = write!(out, ":{first}-{last}");
+    }
+}
+
+fn host_for_port(out: &mut String, host: std::net::IpAddr, with_port: bool) {
+    let brackets = with_port && host.is_ipv6();
+    if brackets {
+        out.push('[');
+    }
+    address(out, host);
+    if brackets {
+        out.push(']');
+    }
+}
+
+/// Appends ` --random-fully` if asked for.
+pub(super) fn random(out: &mut String, random_fully: bool) {
+    if random_fully {
+        out.push_str(" --random-fully");
+    }
+}

@@ -1,0 +1,376 @@
+//! The kernel's spelling: what `iptables-save` and `ip6tables-save` (legacy, 1.8.9) print.
+//!
+//! The kernel keeps addresses, interfaces and the protocol apart from the other matches, so they
+//! come first in a fixed order; the other matches keep the order in which they were given.
+
+use super::felix::{endpoint, random, source};
+use super::text::{address, ports};
+use crate::ir::{Action, Address, Family, Match, Matcher, Protocol, RejectWith, Rule, SetLookup, Side};
+use std::fmt::Write;
+
+/// Longest LOG prefix that the kernel keeps, in bytes (`struct xt_log_info`, 30 with the NUL).
+const LOG_PREFIX: usize = 29;
+/// Longest NFLOG prefix that the kernel keeps, in bytes (`struct xt_nflog_info`, 64 with the NUL).
+const NFLOG_PREFIX: usize = 63;
+
+/// Appends the text of a rule after `-A <chain>`, each part with a space before it. A rule with
+/// several source addresses is several rules in the kernel: `expand` says which of them this is
+/// (see [`expansions`]).
+pub fn body(out: &mut String, rule: &Rule, family: Family, expand: usize) {
+    for side in [Side::Source, Side::Destination] {
+        for condition in &rule.matches {
+            if let Matcher::Address(on, ranges) = &condition.on
+                && *on == side
+            {
+                let range = ranges[if ranges.len() > 1 { expand } else { 0 }];
+                address_match(out, side, range, condition.negated);
+            }
+        }
+    }
+    let mut first = |wanted: fn(&Matcher) -> Option<(&'static str, &str)>| {
+        for condition in &rule.matches {
+            if let Some((flag, name)) = wanted(&condition.on) {
+                let _ = write!(out, " {}{flag} {name}", not(condition));
+            }
+        }
+    };
+    first(|on| match on {
+        Matcher::InInterface(name) => Some(("-i", name)),
+        _ => None,
+    });
+    first(|on| match on {
+        Matcher::OutInterface(name) => Some(("-o", name)),
+        _ => None,
+    });
+    let mut protocol = "";
+    for condition in &rule.matches {
+        if let Matcher::Protocol(on) = &condition.on {
+            protocol_match(out, on, condition.negated);
+            if let Some(name) = on.number().and_then(protocol_name) {
+                protocol = name;
+            }
+        }
+    }
+    if let Some(hash) = &rule.hash {
+        let _ = write!(out, " -m comment --comment \"cali:{hash}\"");
+    }
+    for comment in &rule.comments {
+        out.push_str(" -m comment --comment");
+        quoted(out, comment);
+    }
+    for condition in &rule.matches {
+        matching(out, condition, family, protocol);
+    }
+    if let Some(action) = &rule.action {
+        acting(out, action, family);
+    }
+}
+
+/// How many rules of the kernel this rule is: one for each address of a list.
+pub fn expansions(rule: &Rule) -> usize {
+    let lists = rule.matches.iter().filter_map(|condition| match &condition.on {
+        Matcher::Address(_, ranges) => Some(ranges.len()),
+        _ => None,
+    });
+    lists.max().unwrap_or(1)
+}
+
+fn not(condition: &Match) -> &'static str {
+    if condition.negated { "! " } else { "" }
+}
+
+fn address_match(out: &mut String, side: Side, range: Address, negated: bool) {
+    let net = range.net();
+    // a range of all addresses is the absence of a match
+    if net.prefix_len() == 0 && net.addr().is_unspecified() && !negated {
+        return;
+    }
+    let flag = match side {
+        Side::Source => "-s",
+        Side::Destination => "-d",
+    };
+    let _ = write!(out, " {}{flag} ", if negated { "! " } else { "" });
+    address(out, net.addr());
+    let _ = write!(out, "/{}", net.prefix_len());
+}
+
+fn protocol_match(out: &mut String, protocol: &Protocol, negated: bool) {
+    let not = if negated { "! " } else { "" };
+    let _ = match protocol.number() {
+        // protocol 0 is the absence of a match
+        Some(0) => Ok(()),
+        Some(number) => match protocol_name(number) {
+            Some(name) => write!(out, " {not}-p {name}"),
+            None => write!(out, " {not}-p {number}"),
+        },
+        None => match protocol {
+            Protocol::Name(name) => write!(out, " {not}-p {name}"),
+            Protocol::Number(number) => write!(out, " {not}-p {number}"),
+        },
+    };
+}
+
+/// The name that `iptables-save` prints for a protocol: that of `/etc/protocols` (Debian's
+/// netbase), else iptables' own.
+fn protocol_name(number: u8) -> Option<&'static str> {
+    const NAMES: [(u8, &str); 54] = [
+        (1, "icmp"),
+        (2, "igmp"),
+        (3, "ggp"),
+        (4, "ipencap"),
+        (5, "st"),
+        (6, "tcp"),
+        (8, "egp"),
+        (9, "igp"),
+        (12, "pup"),
+        (17, "udp"),
+        (20, "hmp"),
+        (22, "xns-idp"),
+        (27, "rdp"),
+        (29, "iso-tp4"),
+        (33, "dccp"),
+        (36, "xtp"),
+        (37, "ddp"),
+        (38, "idpr-cmtp"),
+        (41, "ipv6"),
+        (43, "ipv6-route"),
+        (44, "ipv6-frag"),
+        (45, "idrp"),
+        (46, "rsvp"),
+        (47, "gre"),
+        (50, "esp"),
+        (51, "ah"),
+        (57, "skip"),
+        (58, "ipv6-icmp"),
+        (59, "ipv6-nonxt"),
+        (60, "ipv6-opts"),
+        (73, "rspf"),
+        (81, "vmtp"),
+        (88, "eigrp"),
+        (89, "ospf"),
+        (93, "ax.25"),
+        (94, "ipip"),
+        (97, "etherip"),
+        (98, "encap"),
+        (103, "pim"),
+        (108, "ipcomp"),
+        (112, "vrrp"),
+        (115, "l2tp"),
+        (124, "isis"),
+        (132, "sctp"),
+        (133, "fc"),
+        (135, "mobility-header"),
+        (136, "udplite"),
+        (137, "mpls-in-ip"),
+        (138, "manet"),
+        (139, "hip"),
+        (140, "shim6"),
+        (141, "wesp"),
+        (142, "rohc"),
+        (143, "ethernet"),
+    ];
+    NAMES.iter().find(|(n, _)| *n == number).map(|(_, name)| *name)
+}
+
+fn matching(out: &mut String, condition: &Match, family: Family, protocol: &str) {
+    let not = not(condition);
+    let _ = match &condition.on {
+        // these have a place of their own at the front
+        Matcher::Protocol(_) | Matcher::Address(..) | Matcher::InInterface(_) | Matcher::OutInterface(_) => {
+            Ok(())
+        }
+        Matcher::Ports(side, ranges) => {
+            let word = match side {
+                Side::Source => "sports",
+                Side::Destination => "dports",
+            };
+            let _ = write!(out, " -m multiport {not}--{word} ");
+            ports(out, ranges);
+            Ok(())
+        }
+        Matcher::DestinationPort(port) => write!(out, " -m {protocol} {not}--dport {port}"),
+        Matcher::Set(name, lookup) => {
+            let lookup = match lookup {
+                SetLookup::Source => "src",
+                SetLookup::Destination => "dst",
+                SetLookup::SourcePort => "src,src",
+                SetLookup::DestinationPort => "dst,dst",
+            };
+            write!(out, " -m set {not}--match-set {name} {lookup}")
+        }
+        Matcher::Icmp(kind, code) => {
+            let _ = match (family, kind) {
+                (Family::V4, 255) => write!(out, " -m icmp {not}--icmp-type any"),
+                (Family::V4, kind) => write!(out, " -m icmp {not}--icmp-type {kind}"),
+                (Family::V6, kind) => write!(out, " -m icmp6 {not}--icmpv6-type {kind}"),
+            };
+            match code {
+                Some(code) if !(family == Family::V4 && *kind == 255) => write!(out, "/{code}"),
+                _ => Ok(()),
+            }
+        }
+        Matcher::Mark { value, mask, .. } => {
+            let _ = write!(out, " -m mark {not}--mark {value:#x}");
+            if *mask != u32::MAX { write!(out, "/{mask:#x}") } else { Ok(()) }
+        }
+        Matcher::Conntrack(states) => {
+            let _ = write!(out, " -m conntrack {not}--ctstate ");
+            super::walk::conntrack_states(out, *states);
+            Ok(())
+        }
+        Matcher::LocalAddress { side, limit_iface_out } => {
+            let word = match side {
+                Side::Source => "src",
+                Side::Destination => "dst",
+            };
+            let limit = if *limit_iface_out { " --limit-iface-out" } else { "" };
+            write!(out, " -m addrtype {not}--{word}-type LOCAL{limit}")
+        }
+        Matcher::ReversePathFails => write!(out, " -m rpfilter --validmark --invert"),
+        Matcher::Limit { rate, burst } => {
+            out.push_str(" -m limit --limit ");
+            limit_rate(out, rate);
+            match burst {
+                // 5 is the default and is not printed
+                Some(burst) if *burst != 5 => write!(out, " --limit-burst {burst}"),
+                _ => Ok(()),
+            }
+        }
+        Matcher::TcpSyn => write!(out, " -m tcp {not}--tcp-flags FIN,SYN,RST,ACK SYN"),
+        Matcher::ConnectionsAbove(limit) => {
+            write!(out, " -m connlimit --connlimit-above {limit} --connlimit-mask 0 --connlimit-saddr")
+        }
+    };
+}
+
+/// Appends a rate as the kernel's resolution leaves it: it stores the time between two packets in
+/// units of 0.1 ms, and iptables prints the coarsest unit that divides it well
+/// (`extensions/libxt_limit.c`, 1.8.9). A text that is no rate is printed as it is.
+fn limit_rate(out: &mut String, rate: &str) {
+    const SCALE: u64 = 10_000;
+    const UNITS: [(&str, u64); 4] =
+        [("day", SCALE * 86_400), ("hour", SCALE * 3_600), ("min", SCALE * 60), ("sec", SCALE)];
+    let parsed = rate.split_once('/').and_then(|(count, unit)| {
+        let count: u64 = count.parse().ok().filter(|count| *count > 0)?;
+        let letter = unit.chars().next()?.to_ascii_lowercase();
+        let (_, ticks) = UNITS.iter().find(|(name, _)| name.starts_with(letter))?;
+        Some(ticks / count)
+    });
+    let Some(period) = parsed.filter(|period| *period > 0) else {
+        out.push_str(rate);
+        return;
+    };
+    let fits = |ticks: u64| period <= ticks && ticks / period >= ticks % period;
+    let finer = UNITS[1..].iter().take_while(|(_, ticks)| fits(*ticks)).count();
+    let (name, ticks) = UNITS[finer];
+    let _ = write!(out, "{}/{name}", ticks / period);
+}
+
+fn acting(out: &mut String, action: &Action, family: Family) {
+    let _ = match action {
+        Action::Accept => write!(out, " -j ACCEPT"),
+        Action::Drop => write!(out, " -j DROP"),
+        Action::Reject(RejectWith::TcpReset) => write!(out, " -j REJECT --reject-with tcp-reset"),
+        Action::Reject(RejectWith::PortUnreachable) => {
+            let answer = match family {
+                Family::V4 => "icmp-port-unreachable",
+                Family::V6 => "icmp6-port-unreachable",
+            };
+            write!(out, " -j REJECT --reject-with {answer}")
+        }
+        Action::Return => write!(out, " -j RETURN"),
+        Action::Jump(chain) => write!(out, " -j {chain}"),
+        Action::Goto(chain) => write!(out, " -g {chain}"),
+        Action::Mark { value, mask, .. } => write!(out, " -j MARK --set-xmark {value:#x}/{mask:#x}"),
+        Action::NoTrack => write!(out, " -j NOTRACK"),
+        Action::Log { prefix } => {
+            out.push_str(" -j LOG --log-prefix");
+            quoted(out, cut(&format!("{prefix}: "), LOG_PREFIX));
+            write!(out, " --log-level 5")
+        }
+        Action::NfLog { group, prefix, size, range } => {
+            out.push_str(" -j NFLOG --nflog-prefix");
+            quoted(out, cut(prefix, NFLOG_PREFIX));
+            if *group != 0 {
+                let _ = write!(out, " --nflog-group {group}");
+            }
+            write!(out, " --nflog-{} {size}", if *range { "range" } else { "size" })
+        }
+        Action::Dnat { address, port } => {
+            out.push_str(" -j DNAT --to-destination ");
+            endpoint(out, *address, *port);
+            Ok(())
+        }
+        Action::Snat { address, ports, random_fully } => {
+            out.push_str(" -j SNAT --to-source ");
+            source(out, *address, *ports);
+            random(out, *random_fully);
+            Ok(())
+        }
+        Action::Masquerade { ports, random_fully } => {
+            out.push_str(" -j MASQUERADE");
+            if let Some((first, last)) = ports {
+                let _ = write!(out, " --to-ports {first}-{last}");
+            }
+            random(out, *random_fully);
+            Ok(())
+        }
+        Action::Dscp(value) => write!(out, " -j DSCP --set-dscp {value:#04x}"),
+    };
+}
+
+/// Appends a space and the text, quoted and escaped where it is more than letters, digits, `_`
+/// and `-` (`xtables_save_string`, 1.8.9).
+fn quoted(out: &mut String, text: &str) {
+    out.push(' ');
+    if text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') && !text.is_empty() {
+        out.push_str(text);
+        return;
+    }
+    out.push('"');
+    for c in text.chars() {
+        if matches!(c, '"' | '\\' | '\'') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out.push('"');
+}
+
+/// The longest prefix of at most `limit` bytes that ends between two characters.
+fn cut(text: &str, limit: usize) -> &str {
+    let mut end = limit.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rate(text: &str) -> String {
+        let mut out = String::new();
+        limit_rate(&mut out, text);
+        out
+    }
+
+    #[test]
+    fn a_rate_prints_in_the_coarsest_unit_that_divides_it() {
+        assert_eq!(rate("100/second"), "100/sec");
+        assert_eq!(rate("60/minute"), "1/sec");
+        assert_eq!(rate("10/minute"), "10/min");
+        assert_eq!(rate("3/hour"), "3/hour");
+        assert_eq!(rate("24/day"), "1/hour");
+    }
+
+    #[test]
+    fn text_is_quoted_only_where_it_must_be() {
+        let mut out = String::new();
+        quoted(&mut out, "DRI");
+        quoted(&mut out, "DPE|default");
+        quoted(&mut out, "it's");
+        assert_eq!(out, " DRI \"DPE|default\" \"it\\'s\"");
+    }
+}

@@ -1,0 +1,101 @@
+//! Pieces of text that several spellings share.
+
+use std::fmt::Write;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Appends `80` or `80:90`, comma separated.
+pub fn ports(out: &mut String, ports: &[(u16, u16)]) {
+    for (i, (first, last)) in ports.iter().enumerate() {
+        if i > 0 {
+            out.push(',');
+        }
+        number(out, u64::from(*first));
+        if first != last {
+            out.push(':');
+            number(out, u64::from(*last));
+        }
+    }
+}
+
+/// Appends a decimal number. Rules and sets are mostly numbers, so this does without `fmt`.
+pub fn number(out: &mut String, mut value: u64) {
+    let mut digits = [0u8; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (value % 10) as u8;
+        value /= 10;
+        if value == 0 {
+            break;
+        }
+    }
+    out.push_str(std::str::from_utf8(&digits[at..]).expect("digits are ASCII"));
+}
+
+/// Appends an IPv4 address.
+pub fn ipv4(out: &mut String, address: Ipv4Addr) {
+    for (i, octet) in address.octets().into_iter().enumerate() {
+        if i > 0 {
+            out.push('.');
+        }
+        number(out, u64::from(octet));
+    }
+}
+
+/// Appends an IPv6 address as C's `inet_ntop` prints it, which iptables and ipset use. It differs
+/// from Rust's in one case: an address that ends a run of exactly six zero groups has its last 32
+/// bits in dotted form.
+pub fn ipv6(out: &mut String, address: Ipv6Addr) {
+    let groups = address.segments();
+    if groups[..6] == [0; 6] && groups[6] != 0 {
+        out.push_str("::");
+        let [.., a, b, c, d] = address.octets();
+        ipv4(out, Ipv4Addr::new(a, b, c, d));
+    } else {
+        let _ = write!(out, "{address}");
+    }
+}
+
+/// Appends an address of either family as C's `inet_ntop` prints it.
+pub fn address(out: &mut String, value: IpAddr) {
+    match value {
+        IpAddr::V4(v4) => ipv4(out, v4),
+        IpAddr::V6(v6) => ipv6(out, v6),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(text: &str) -> String {
+        let mut out = String::new();
+        address(&mut out, text.parse().unwrap());
+        out
+    }
+
+    #[test]
+    fn addresses_print_as_inet_ntop_prints_them() {
+        for text in [
+            "0.0.0.0",
+            "10.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "2001:db8::1",
+            "::ffff:1.2.3.4",
+            "fe80::1:0:0:1",
+        ] {
+            assert_eq!(printed(text), text);
+        }
+        assert_eq!(printed("::102:304"), "::1.2.3.4");
+        assert_eq!(printed("::1:304"), "::0.1.3.4");
+    }
+
+    #[test]
+    fn ports_print_singly_or_as_ranges() {
+        let mut out = String::new();
+        ports(&mut out, &[(80, 80), (8000, 8010), (0, 65535)]);
+        assert_eq!(out, "80,8000:8010,0:65535");
+    }
+}

@@ -1,0 +1,96 @@
+//! The order of a dump: tables, chain declarations, then rules.
+
+use super::{felix, save};
+use crate::ir::{Chain, ConntrackStates, Rule, RuleSet, Table};
+use std::sync::Arc;
+
+/// Which spelling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// what Felix sends to `iptables-restore`
+    Felix,
+    /// what `iptables-save` (legacy) prints
+    Save,
+}
+
+/// Appends the tables of one family. `after_rule` may append lines of its own after each rule
+/// (comments that say where it comes from); they must begin with `#` and end with a newline.
+pub fn write_rules(
+    out: &mut String,
+    rules: &RuleSet,
+    dialect: Dialect,
+    after_rule: &mut dyn FnMut(&mut String, &Rule),
+) {
+    for table in &rules.tables {
+        // Felix opens no table in which it writes nothing
+        if dialect == Dialect::Felix
+            && table.hooks.iter().chain(&table.chains).all(|chain| chain.rules.is_empty())
+        {
+            continue;
+        }
+        out.push('*');
+        out.push_str(table.name.name());
+        out.push('\n');
+        declarations(out, table, dialect);
+        for chain in table.hooks.iter().chain(&table.chains) {
+            for rule in &chain.rules {
+                match dialect {
+                    Dialect::Felix => {
+                        begin(out, chain);
+                        if let Some(hash) = &rule.hash {
+                            out.push_str(" -m comment --comment \"cali:");
+                            out.push_str(hash);
+                            out.push('"');
+                        }
+                        felix::body(out, rule, rules.family);
+                        out.push('\n');
+                    }
+                    Dialect::Save => {
+                        for expand in 0..save::expansions(rule) {
+                            begin(out, chain);
+                            save::body(out, rule, rules.family, expand);
+                            out.push('\n');
+                        }
+                    }
+                }
+                after_rule(out, rule);
+            }
+        }
+        out.push_str("COMMIT\n");
+    }
+}
+
+fn begin(out: &mut String, chain: &Chain) {
+    out.push_str("-A ");
+    out.push_str(&chain.name);
+}
+
+fn declarations(out: &mut String, table: &Table, dialect: Dialect) {
+    let mut declare = |chains: &[Arc<Chain>], rest: &str| {
+        for chain in chains {
+            out.push(':');
+            out.push_str(&chain.name);
+            out.push_str(rest);
+        }
+    };
+    match dialect {
+        // Felix declares only the chains that it creates
+        Dialect::Felix => declare(&table.chains, " - -\n"),
+        Dialect::Save => {
+            declare(&table.hooks, " ACCEPT [0:0]\n");
+            declare(&table.chains, " - [0:0]\n");
+        }
+    }
+}
+
+/// Appends the names of the states, comma separated, in iptables' order.
+pub(super) fn conntrack_states(out: &mut String, states: ConntrackStates) {
+    let mut separator = "";
+    for (name, state) in ConntrackStates::NAMES {
+        if states.intersects(state) {
+            out.push_str(separator);
+            out.push_str(name);
+            separator = ",";
+        }
+    }
+}

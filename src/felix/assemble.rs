@@ -1,0 +1,185 @@
+//! The tables: the kernel's hooks, and of all chains those that the hooks reach.
+//!
+//! Felix hands every policy's chains to every table, but a chain reaches the kernel only while a
+//! rule refers to it (`felix/iptables/table.go:593`, v3.32.1).
+
+use super::context::{Context, jump};
+use super::endpoint_mark::EndpointMarks;
+use super::{
+    dispatch, endpoint, failsafe, group, hash, ipvs, policy, static_filter, static_mangle, static_nat,
+    static_raw,
+};
+use crate::ir::{Chain, Family, Origin, Rule, RuleSet, Table, TableName};
+use crate::model::calico::Direction;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+/// All chains that a table could have, by name.
+type Offered = HashMap<Arc<str>, Arc<Chain>>;
+
+/// The four tables of the context's family.
+pub fn rule_set(ctx: &Context) -> RuleSet {
+    let shared = policy_chains(ctx);
+    let tables = TableName::ALL.map(|name| table(ctx, name, &shared));
+    RuleSet { family: ctx.family, tables: tables.into() }
+}
+
+/// What the kernel has where IPv6 support is off: Felix writes nothing, but at its start it asks
+/// for the mangle table, which loads it (`felix/environment/feature_detect_linux.go:356`, v3.32.1).
+pub fn ipv6_off() -> RuleSet {
+    let name = TableName::Mangle;
+    let hook = |hook: &&str| Arc::new(Chain { name: (*hook).into(), rules: Vec::new() });
+    let table = Table { name, hooks: name.hooks().iter().map(hook).collect(), chains: Vec::new() };
+    RuleSet { family: Family::V6, tables: vec![table] }
+}
+
+/// Chains of policies, profiles and groups: one text and one hash wherever they are used.
+fn policy_chains(ctx: &Context) -> Vec<Arc<Chain>> {
+    let view = ctx.view;
+    let mut chains: Vec<Arc<Chain>> = view.policies.iter().flat_map(|p| policy::policy(ctx, p)).collect();
+    chains.extend(view.profiles.iter().flat_map(|p| policy::profile(ctx, p)));
+    let workloads = view.workloads.iter().flat_map(|w| &w.tiers);
+    let hosts = view.host_endpoints.iter().flat_map(|h| {
+        [&h.tiers, &h.forward_tiers, &h.pre_dnat_tiers, &h.untracked_tiers].into_iter().flatten()
+    });
+    // endpoints mostly share their groups
+    let mut seen = HashSet::new();
+    for tier in workloads.chain(hosts) {
+        for (direction, groups) in [(Direction::Ingress, &tier.ingress), (Direction::Egress, &tier.egress)] {
+            for policies in groups {
+                if seen.insert((direction, &policies.policies)) {
+                    chains.extend(group::chain(ctx, policies, direction));
+                }
+            }
+        }
+    }
+    chains
+}
+
+fn table(ctx: &Context, name: TableName, shared: &[Arc<Chain>]) -> Table {
+    let mut offered: Offered = shared.iter().map(|chain| (chain.name.clone(), chain.clone())).collect();
+    let own = match name {
+        TableName::Raw => raw(ctx),
+        TableName::Mangle => mangle(ctx),
+        TableName::Nat => nat(ctx),
+        TableName::Filter => filter(ctx),
+    };
+    offered.extend(own.into_iter().map(|chain| (chain.name.clone(), chain)));
+    let hooks: Vec<Arc<Chain>> =
+        name.hooks().iter().map(|hook| Arc::new(hook_chain(ctx, name, hook))).collect();
+    let mut roots: Vec<Arc<str>> = targets(&hooks);
+    if name == TableName::Filter {
+        let forced = ctx.view.policies.iter().filter(|p| p.assume_needed && !p.id.kind.is_staged());
+        roots.extend(forced.flat_map(|p| {
+            [Direction::Ingress, Direction::Egress].map(|direction| group::policy_chain(p, direction))
+        }));
+    }
+    Table { name, hooks, chains: reachable(roots, &offered) }
+}
+
+fn targets(chains: &[Arc<Chain>]) -> Vec<Arc<str>> {
+    let rules = chains.iter().flat_map(|chain| &chain.rules);
+    rules.filter_map(|rule| rule.action.as_ref()?.target().cloned()).collect()
+}
+
+/// The chains that can be reached from `roots`, sorted by name.
+fn reachable(mut roots: Vec<Arc<str>>, offered: &Offered) -> Vec<Arc<Chain>> {
+    let mut found: BTreeMap<Arc<str>, Arc<Chain>> = BTreeMap::new();
+    while let Some(name) = roots.pop() {
+        if found.contains_key(&name) {
+            continue;
+        }
+        let chain = offered
+            .get(&name)
+            .unwrap_or_else(|| panic!("no chain `{name}` was rendered, but a rule goes there"));
+        roots.extend(targets(std::slice::from_ref(chain)));
+        found.insert(name, chain.clone());
+    }
+    found.into_values().collect()
+}
+
+/// The rules that Felix puts into a chain of the kernel (`felix/dataplane/linux/int_dataplane.go:2212`,
+/// v3.32.1). Inserted and appended rules are hashed apart.
+fn hook_chain(ctx: &Context, table: TableName, hook: &str) -> Chain {
+    let to_own = || vec![Rule::new(vec![], jump(&format!("cali-{hook}")), Origin::Static)];
+    let (mut inserted, mut appended) = match (table, hook) {
+        (TableName::Raw, _) | (TableName::Filter, "INPUT" | "OUTPUT") => (to_own(), vec![]),
+        (TableName::Filter, _) => (to_own(), static_filter::forward_appends(ctx)),
+        (TableName::Mangle, "PREROUTING" | "POSTROUTING") | (TableName::Nat, "PREROUTING" | "OUTPUT") => {
+            (to_own(), vec![])
+        }
+        // after kube-proxy, which must have cleared its own mark
+        (TableName::Nat, "POSTROUTING") => (vec![], to_own()),
+        _ => (vec![], vec![]),
+    };
+    hash::fill_in(hook, &mut inserted, ctx.family);
+    hash::fill_in(&format!("{hook}*appends*"), &mut appended, ctx.family);
+    inserted.append(&mut appended);
+    Chain { name: hook.into(), rules: inserted }
+}
+
+fn raw(ctx: &Context) -> Vec<Arc<Chain>> {
+    let mut chains = vec![
+        static_raw::prerouting(ctx),
+        static_raw::output(ctx),
+        static_raw::rpf_skip(ctx),
+        static_raw::wireguard_incoming_mark(ctx),
+        failsafe::inbound(ctx, TableName::Raw),
+        failsafe::outbound(ctx, TableName::Raw),
+    ];
+    chains.extend(dispatch::hosts_raw(ctx));
+    chains.extend(ctx.named_host_endpoints().flat_map(|host| endpoint::host_raw(ctx, host)));
+    chains
+}
+
+fn mangle(ctx: &Context) -> Vec<Arc<Chain>> {
+    let mut chains = vec![
+        static_mangle::prerouting(ctx),
+        static_mangle::postrouting(ctx),
+        static_mangle::egress_dscp(ctx),
+        failsafe::inbound(ctx, TableName::Mangle),
+        failsafe::outbound(ctx, TableName::Mangle),
+    ];
+    chains.extend(dispatch::hosts_mangle(ctx));
+    chains.extend(ctx.view.host_endpoints.iter().flat_map(|host| endpoint::host_mangle(ctx, host)));
+    chains
+}
+
+fn nat(ctx: &Context) -> Vec<Arc<Chain>> {
+    let mut chains = vec![
+        static_nat::prerouting(ctx),
+        static_nat::output(ctx),
+        static_nat::postrouting(ctx),
+        static_nat::nat_outgoing(ctx),
+    ];
+    chains.extend(static_nat::floating(ctx));
+    chains
+}
+
+fn filter(ctx: &Context) -> Vec<Arc<Chain>> {
+    let view = ctx.view;
+    let mut chains = vec![
+        static_filter::input(ctx),
+        static_filter::workload_to_host(ctx),
+        static_filter::forward(ctx),
+        static_filter::output(ctx),
+        static_filter::cidr_block(ctx),
+        failsafe::inbound(ctx, TableName::Filter),
+        failsafe::outbound(ctx, TableName::Filter),
+    ];
+    chains.extend(dispatch::workloads(ctx));
+    chains.extend(dispatch::hosts_filter(ctx));
+    chains.extend(view.workloads.iter().flat_map(|workload| endpoint::workload(ctx, workload)));
+    chains.extend(view.host_endpoints.iter().flat_map(|host| endpoint::host_filter(ctx, host)));
+    if ctx.ipvs() {
+        let interfaces = view.workloads.iter().map(|w| &*w.interface);
+        let hosts = view.host_endpoints.iter().map(|h| &*h.interface);
+        let marks = EndpointMarks::new(ctx.marks.endpoint, interfaces.chain(hosts));
+        chains.push(ipvs::forward_check(ctx));
+        chains.push(ipvs::forward_endpoint_mark(ctx));
+        chains.push(ipvs::from_endpoint_mark(ctx, &marks));
+        chains.extend(dispatch::set_endpoint_mark(ctx));
+        chains.extend(ipvs::set_marks(ctx, &marks));
+    }
+    chains
+}

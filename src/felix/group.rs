@@ -1,0 +1,110 @@
+//! Policy groups: policies that always apply together share a chain.
+
+use super::context::Context;
+use super::names;
+use crate::ir::{Action, Chain, Match, Origin, PolicyRule, Rule};
+use crate::model::calico::Direction;
+use crate::resolve::view::{Policy, PolicyGroup};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha3::{Digest, Sha3_224};
+use std::sync::Arc;
+
+/// Characters of a group's hash in its chain's name (`felix/rules/endpoints.go:826`, v3.32.1).
+const HASH_LENGTH: usize = 20;
+/// A group chain returns early after every so many policies (`felix/rules/endpoints.go:372`, v3.32.1).
+const RETURN_STRIDE: usize = 5;
+
+/// The policies of a group that are enforced.
+pub fn enforced<'v>(ctx: &Context<'v>, group: &PolicyGroup) -> impl Iterator<Item = &'v Policy> {
+    let policies = &ctx.view.policies;
+    group
+        .policies
+        .iter()
+        .map(|index| &policies[index.0 as usize])
+        .filter(|policy| !policy.id.kind.is_staged())
+        .collect::<Vec<_>>()
+        .into_iter()
+}
+
+/// The chains to jump to for a group: that of its only policy, or its own.
+pub fn targets(ctx: &Context, group: &PolicyGroup, direction: Direction) -> Vec<Arc<str>> {
+    let policies: Vec<_> = enforced(ctx, group).collect();
+    match policies.as_slice() {
+        [] => Vec::new(),
+        [single] => vec![policy_chain(single, direction)],
+        _ => vec![chain_name(ctx, group, direction).into()],
+    }
+}
+
+/// The name of a policy's chain in a direction.
+pub fn policy_chain(policy: &Policy, direction: Direction) -> Arc<str> {
+    let prefix = match direction {
+        Direction::Ingress => names::POLICY_IN,
+        Direction::Egress => names::POLICY_OUT,
+    };
+    names::chain(prefix, &names::policy(&policy.id)).into()
+}
+
+/// The chain of a group, if it has one.
+pub fn chain(ctx: &Context, group: &PolicyGroup, direction: Direction) -> Option<Arc<Chain>> {
+    let policies: Vec<_> = enforced(ctx, group).collect();
+    if policies.len() < 2 {
+        return None;
+    }
+    let verdict = ctx.marks.pass | ctx.marks.accept;
+    let mut rules = Vec::new();
+    for (index, policy) in policies.into_iter().enumerate() {
+        let origin =
+            || Origin::Policy(Arc::new(PolicyRule { policy: policy.id.clone(), rule: None, at: policy.at }));
+        let first_of_stride = index % RETURN_STRIDE == 0;
+        if index > 0 && first_of_stride {
+            rules.push(
+                Rule::new(vec![Match::mark_not_clear(verdict)], Action::Return, origin())
+                    .comment("Return on verdict"),
+            );
+        }
+        let undecided = if first_of_stride { vec![] } else { vec![Match::mark_clear(verdict)] };
+        rules.push(Rule::new(undecided, Action::Jump(policy_chain(policy, direction)), origin()));
+    }
+    Some(ctx.chain(&chain_name(ctx, group, direction), rules))
+}
+
+/// A group's chain is named by a hash over its selector, direction and policies, staged ones
+/// included (`felix/rules/endpoints.go:846`, v3.32.1).
+fn chain_name(ctx: &Context, group: &PolicyGroup, direction: Direction) -> String {
+    let (prefix, word) = match direction {
+        Direction::Ingress => (names::GROUP_IN, "inbound"),
+        Direction::Egress => (names::GROUP_OUT, "outbound"),
+    };
+    let ids = group.policies.iter().map(|index| &ctx.view.policies[index.0 as usize].id);
+    let ids = ids.map(|id| (id.name.as_ref(), id.namespace.as_ref(), id.kind.name()));
+    format!("{prefix}{}", hash(&group.selector, word, ids.collect()))
+}
+
+fn hash(selector: &str, direction: &str, policies: Vec<(&str, &str, &str)>) -> String {
+    let mut text = format!("{selector}\n{direction}\n{}\n", policies.len());
+    for (name, namespace, kind) in policies {
+        text.push_str(&format!("{{Name: {name}, Namespace: {namespace}, Kind: {kind}}}\n"));
+    }
+    let mut hash = URL_SAFE_NO_PAD.encode(Sha3_224::digest(text.as_bytes()));
+    hash.truncate(HASH_LENGTH);
+    hash
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn group_hashes_are_felix_hashes() {
+        let global = |name| (name, "", "GlobalNetworkPolicy");
+        let public = hash(r#"role == "public""#, "outbound", vec![global("allow-100"), global("p-101")]);
+        assert_eq!(public, "qp_yULIibZu4E5rSb9Sv");
+        let selector =
+            r#"(projectcalico.org/orchestrator == "k8s" && projectcalico.org/namespace == "team-b")"#;
+        let kubernetes = |name| (name, "team-b", "KubernetesNetworkPolicy");
+        let team = hash(selector, "inbound", vec![kubernetes("np-1"), kubernetes("np-7")]);
+        assert_eq!(team, "oNOH2byKkkSp0U72QGuB");
+    }
+}

@@ -1,0 +1,101 @@
+//! NetworkPolicy, GlobalNetworkPolicy and their staged kinds.
+
+use super::reader::Reader;
+use super::{meta, rule};
+use crate::model::Api;
+use crate::model::calico::{Direction, Policy, PolicyKind, StagedAction};
+use crate::model::findings::{Door, Findings};
+use crate::model::schema::{self, Schema};
+use crate::model::validate::metadata::{NameRule, metadata};
+use crate::model::validate::policy;
+use crate::source::Object;
+
+/// Lowers a policy; `None` if it is malformed.
+pub fn lower(object: &Object<'_>, kind: PolicyKind, findings: &mut Findings<'_>) -> Option<Policy> {
+    let (shape, global): (&Schema, bool) = match kind {
+        PolicyKind::NetworkPolicy => (&schema::policy::NETWORK_POLICY, false),
+        PolicyKind::GlobalNetworkPolicy => (&schema::policy::GLOBAL_NETWORK_POLICY, true),
+        PolicyKind::StagedNetworkPolicy => (&schema::policy::STAGED_NETWORK_POLICY, false),
+        PolicyKind::StagedGlobalNetworkPolicy => (&schema::policy::STAGED_GLOBAL_NETWORK_POLICY, true),
+    };
+    schema::check(object.root, shape, "", findings);
+    if findings.is_fatal() {
+        return None;
+    }
+    let door = findings.door();
+    let root = Reader::new(object.root, door);
+    let name_rule = if global { NameRule::GlobalNetworkPolicy } else { NameRule::NetworkPolicy };
+    metadata(&root.sub("metadata"), name_rule, findings);
+    let spec = root.sub("spec");
+    let staged = matches!(kind, PolicyKind::StagedNetworkPolicy | PolicyKind::StagedGlobalNetworkPolicy);
+    let mut lowered = Policy {
+        kind,
+        api: api(door),
+        meta: meta::read(object, !global, door),
+        tier: match spec.text("tier") {
+            tier if tier.is_empty() => "default".into(),
+            tier => tier,
+        },
+        order: spec.number("order"),
+        selector: spec.spanned("selector"),
+        namespace_selector: spec.spanned("namespaceSelector"),
+        service_account_selector: spec.spanned("serviceAccountSelector"),
+        types: spec.texts("types").iter().filter_map(|t| direction(&t.value)).collect(),
+        ingress: rule::rules(&spec, "ingress", findings),
+        egress: rule::rules(&spec, "egress", findings),
+        do_not_track: spec.flag("doNotTrack"),
+        pre_dnat: spec.flag("preDNAT"),
+        apply_on_forward: spec.flag("applyOnForward"),
+        assume_needed: spec.texts("performanceHints").iter().any(|h| &*h.value == "AssumeNeededOnEveryNode"),
+        unknown_hint: false,
+        staged: staged.then(|| staged_action(&spec)),
+    };
+    match door {
+        Door::Calicoctl => {
+            default_types(&mut lowered);
+            policy::by_calicoctl(&lowered, &spec, findings);
+        }
+        Door::Crd | Door::Kubernetes => policy::by_schema(&lowered, &spec, findings),
+    }
+    Some(lowered)
+}
+
+/// The API of a Calico object that came through a door.
+pub fn api(door: Door) -> Api {
+    match door {
+        Door::Calicoctl => Api::V3,
+        Door::Crd | Door::Kubernetes => Api::Crd,
+    }
+}
+
+/// `stagedAction`, `Set` if absent.
+pub fn staged_action(spec: &Reader<'_>) -> StagedAction {
+    match &*spec.text("stagedAction") {
+        "Delete" => StagedAction::Delete,
+        "Learn" => StagedAction::Learn,
+        "Ignore" => StagedAction::Ignore,
+        _ => StagedAction::Set,
+    }
+}
+
+fn direction(text: &str) -> Option<Direction> {
+    match text {
+        "Ingress" => Some(Direction::Ingress),
+        "Egress" => Some(Direction::Egress),
+        _ => None,
+    }
+}
+
+/// calicoctl derives absent `types` from the rules (`api/pkg/defaults/networkpolicy.go`, v3.32.1);
+/// a staged deletion keeps none (`libcalico-go/lib/clientv3/stagednetworkpolicy.go`, v3.32.1).
+fn default_types(policy: &mut Policy) {
+    if policy.staged == Some(StagedAction::Delete) {
+        policy.types.clear();
+    } else if policy.types.is_empty() {
+        policy.types = match (policy.ingress.is_empty(), policy.egress.is_empty()) {
+            (_, true) => vec![Direction::Ingress],
+            (true, false) => vec![Direction::Egress],
+            (false, false) => vec![Direction::Ingress, Direction::Egress],
+        };
+    }
+}

@@ -1,0 +1,57 @@
+//! Tier.
+
+use super::calico_policy::api;
+use super::meta;
+use super::reader::Reader;
+use crate::model::calico::Tier;
+use crate::model::findings::{Door, Findings};
+use crate::model::schema;
+use crate::model::validate::metadata::{NameRule, metadata};
+use crate::source::Object;
+
+/// The tiers that Calico itself creates: name, order, whether the default action is Pass
+/// (`api/pkg/apis/projectcalico/v3/tier.go:48`, `libcalico-go/lib/clientv3/client.go:298`, v3.32.1).
+pub const BUILT_IN_TIERS: [(&str, f64, bool); 3] =
+    [("kube-admin", 1e3, true), ("default", 1e6, false), ("kube-baseline", 1e7, true)];
+
+/// Lowers a Tier; `None` if it is malformed.
+pub fn lower(object: &Object<'_>, findings: &mut Findings<'_>) -> Option<Tier> {
+    schema::check(object.root, &schema::resource::TIER, "", findings);
+    if findings.is_fatal() {
+        return None;
+    }
+    let door = findings.door();
+    let root = Reader::new(object.root, door);
+    metadata(&root.sub("metadata"), NameRule::Tier, findings);
+    let spec = root.sub("spec");
+    if door == Door::Crd && spec.node().is_none() {
+        findings.turn_away("missing-field", root.at(), "`spec` is missing");
+    }
+    let tier = Tier {
+        meta: meta::read(object, false, door),
+        api: api(door),
+        // calicoctl and Felix both read an absent order so (`libcalico-go/lib/resources/tier.go:21`)
+        order: Some(spec.number("order").unwrap_or(1e6)),
+        default_pass: &*spec.text("defaultAction") == "Pass",
+    };
+    built_in(&tier, &spec, findings);
+    Some(tier)
+}
+
+fn built_in(tier: &Tier, spec: &Reader<'_>, findings: &mut Findings<'_>) {
+    let Some((name, order, pass)) = BUILT_IN_TIERS.into_iter().find(|(name, ..)| *name == &*tier.meta.name)
+    else {
+        return;
+    };
+    if findings.door() == Door::Calicoctl && tier.order != Some(order) {
+        let reason = format!("the order of the tier `{name}` must be {order}");
+        findings.turn_away("bad-tier", spec.at_of("order"), &reason).help(format!("write `order: {order}`"));
+    }
+    if tier.default_pass != pass {
+        let action = if pass { "Pass" } else { "Deny" };
+        findings.schema_rule(
+            spec.at_of("defaultAction"),
+            &format!("the default action of the tier `{name}` must be `{action}`"),
+        );
+    }
+}

@@ -1,0 +1,93 @@
+//! What a Node object says about addresses.
+//!
+//! `libcalico-go/lib/backend/k8s/resources/node.go:201` and
+//! `libcalico-go/lib/backend/syncersv1/updateprocessors/felixnodeprocessor.go:47`, v3.32.1.
+
+use super::address;
+use crate::model::core::Node;
+use crate::syntax::cidr::{self, Cidr};
+use ipnet::IpNet;
+use std::net::IpAddr;
+
+/// Addresses of a node, as Calico has them.
+#[derive(Debug)]
+pub struct NodeFacts<'r> {
+    /// the object
+    pub node: &'r Node,
+    /// addresses of the annotations that BGP's setup writes, IPv4 before IPv6
+    bgp: Vec<Cidr>,
+    /// addresses inside of the cluster's network, with their lengths if known
+    pub internal: Vec<IpNet>,
+    /// addresses outside of it
+    pub external: Vec<IpNet>,
+}
+
+impl<'r> NodeFacts<'r> {
+    /// Reads a Node. `pod_cidr_mode`: addresses come from the node's pod CIDR (host-local IPAM).
+    pub fn new(node: &'r Node) -> Self {
+        let annotation = |key: &str, version: u8| {
+            let text = node.meta.annotations.get(&format!("projectcalico.org/{key}"))?;
+            cidr::parse_or_address(text).filter(|cidr| cidr.version() == version)
+        };
+        let bgp: Vec<Cidr> =
+            [annotation("IPv4Address", 4), annotation("IPv6Address", 6)].into_iter().flatten().collect();
+        let of_kind = |kind: &str| -> Vec<IpNet> {
+            let of_kind = node.addresses.iter().filter(|address| &*address.kind == kind);
+            of_kind.filter_map(|address| address::parse_ip(&address.address)).map(IpNet::from).collect()
+        };
+        let mut internal: Vec<IpNet> = bgp.iter().map(with_host_bits).collect();
+        let (inside, external) = (of_kind("InternalIP"), of_kind("ExternalIP"));
+        internal.retain(|net| !external.iter().any(|outside| outside.addr() == net.addr()));
+        for net in inside {
+            if !internal.iter().any(|known| known.addr() == net.addr()) {
+                internal.push(net);
+            }
+        }
+        NodeFacts { node, bgp, internal, external }
+    }
+
+    /// Members of `all-hosts-net`: an annotation without a length is none
+    /// (`felix/calc/dataplane_passthru.go:128`, v3.32.1).
+    pub fn hosts(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        let texts = ["IPv4Address", "IPv6Address"].map(|key| format!("projectcalico.org/{key}"));
+        let with_length =
+            texts.map(|key| self.node.meta.annotations.get(&key).is_some_and(|t| t.contains('/')));
+        self.bgp
+            .iter()
+            .filter(move |cidr| with_length[usize::from(cidr.version() == 6)])
+            .map(|cidr| cidr.address)
+    }
+
+    /// The address that VXLAN packets of this node come from, if it has a tunnel of the family
+    /// (`felix/calc/vxlan_resolver.go:261`, v3.32.1).
+    pub fn vxlan_hosts(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        self.bgp.iter().filter(|cidr| self.vxlan_tunnel(cidr.version()).is_some()).map(|cidr| cidr.address)
+    }
+
+    /// The node's VXLAN tunnel address of a family.
+    pub fn vxlan_tunnel(&self, version: u8) -> Option<IpAddr> {
+        self.tunnel(if version == 4 { "IPv4VXLANTunnelAddr" } else { "IPv6VXLANTunnelAddr" }, version)
+    }
+
+    /// The node's IPIP tunnel address. With host-local IPAM it is the first address of the pod
+    /// CIDR and one, whatever the annotation says.
+    pub fn ipip_tunnel(&self, pod_cidr_mode: bool) -> Option<IpAddr> {
+        match self.node.pod_cidrs.first().filter(|_| pod_cidr_mode) {
+            Some(IpNet::V4(net)) => {
+                let [a, b, c, d] = net.addr().octets();
+                Some(IpAddr::from([a, b, c, d.wrapping_add(1)]))
+            }
+            Some(IpNet::V6(_)) => None,
+            None => self.tunnel("IPv4IPIPTunnelAddr", 4),
+        }
+    }
+
+    fn tunnel(&self, key: &str, version: u8) -> Option<IpAddr> {
+        let text = self.node.meta.annotations.get(&format!("projectcalico.org/{key}"))?;
+        address::parse_ip(text).filter(|address| address.is_ipv4() == (version == 4))
+    }
+}
+
+fn with_host_bits(cidr: &Cidr) -> IpNet {
+    IpNet::new(cidr.address, cidr.net.prefix_len()).unwrap_or(cidr.net)
+}

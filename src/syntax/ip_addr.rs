@@ -1,0 +1,70 @@
+//! What `ip -j addr` prints: a node's interfaces and their addresses.
+
+use crate::resolve::view::Interface;
+use ipnet::IpNet;
+use serde::Deserialize;
+use std::net::IpAddr;
+
+#[derive(Deserialize)]
+struct Link {
+    ifname: Option<String>,
+    #[serde(default)]
+    addr_info: Vec<Address>,
+}
+
+#[derive(Deserialize)]
+struct Address {
+    local: Option<IpAddr>,
+    prefixlen: Option<u8>,
+}
+
+/// Reads the output of `ip -j addr`: interfaces in their order, each with its addresses.
+///
+/// # Errors
+///
+/// A text that says what is wrong and where, if this is not such output.
+pub fn parse(text: &str) -> Result<Vec<Interface>, String> {
+    let links: Vec<Link> =
+        serde_json::from_str(text).map_err(|error| format!("not the output of `ip -j addr`: {error}"))?;
+    let mut interfaces = Vec::new();
+    for link in links {
+        // `ip` prints an empty object for links that a filter left out
+        let Some(name) = link.ifname else { continue };
+        let mut addresses = Vec::new();
+        for address in link.addr_info {
+            let (Some(local), Some(length)) = (address.local, address.prefixlen) else { continue };
+            let net = IpNet::new(local, length).map_err(|_| {
+                format!("interface `{name}`: `{local}` cannot have a prefix of {length} bits")
+            })?;
+            addresses.push(net);
+        }
+        // a veth's name may carry its peer: `cali1234@if3`
+        let name = name.split('@').next().unwrap_or_default().into();
+        interfaces.push(Interface { name, addresses });
+    }
+    Ok(interfaces)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interfaces_keep_their_order_and_host_bits() {
+        let text = r#"[{"ifname":"lo","addr_info":[{"family":"inet","local":"127.0.0.1","prefixlen":8}]},
+            {}, {"ifname":"eth0@if5","addr_info":[{"local":"10.0.0.11","prefixlen":24},{"local":"fd00::b","prefixlen":64}]},
+            {"ifname":"eth1"}]"#;
+        let interfaces = parse(text).unwrap();
+        let names: Vec<_> = interfaces.iter().map(|i| &*i.name).collect();
+        assert_eq!(names, ["lo", "eth0", "eth1"]);
+        let addresses: Vec<_> = interfaces[1].addresses.iter().map(ToString::to_string).collect();
+        assert_eq!(addresses, ["10.0.0.11/24", "fd00::b/64"]);
+    }
+
+    #[test]
+    fn other_text_is_refused_with_a_reason() {
+        assert!(parse("").unwrap_err().contains("ip -j addr"));
+        assert!(parse("{}").unwrap_err().contains("line 1 column"));
+        assert!(parse(r#"[{"ifname":"a","addr_info":[{"local":"10.0.0.1","prefixlen":33}]}]"#).is_err());
+    }
+}

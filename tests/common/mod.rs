@@ -1,0 +1,83 @@
+//! Running the built program from the repository root, as a user would.
+
+#![allow(dead_code, reason = "each test crate uses its part")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The repository's root.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The built program, to be run in the repository root without colours and without input.
+pub fn netpolc() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_netpolc"));
+    command.current_dir(root()).env("NO_COLOR", "1").stdin(Stdio::null());
+    command
+}
+
+/// Runs the program to its end.
+pub fn run(arguments: &[&str]) -> Run {
+    Run::of(netpolc().args(arguments))
+}
+
+/// What a finished process left.
+pub struct Run {
+    /// exit status; `None` if a signal ended it
+    pub status: Option<i32>,
+    /// standard output
+    pub stdout: String,
+    /// standard error
+    pub stderr: String,
+}
+
+impl Run {
+    /// Runs a command to its end. Output that is not UTF-8 is a failure of the test.
+    pub fn of(command: &mut Command) -> Run {
+        let Output { status, stdout, stderr } = command.output().expect("the program starts");
+        Run {
+            status: status.code(),
+            stdout: String::from_utf8(stdout).expect("output is UTF-8"),
+            stderr: String::from_utf8(stderr).expect("messages are UTF-8"),
+        }
+    }
+}
+
+/// The files of a folder of the repository, sorted by name.
+pub fn files(folder: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(root().join(folder)).expect("the folder is there");
+    let mut files: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    files.retain(|path| path.is_file());
+    files.sort();
+    assert!(!files.is_empty(), "`{folder}` has no files");
+    files
+}
+
+/// A path as it is written from the repository root.
+pub fn relative(path: &Path) -> String {
+    path.strip_prefix(root()).expect("a path of the repository").display().to_string()
+}
+
+/// Does something for every item on as many threads as the machine has; results are in order.
+pub fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        let mut done = Vec::new();
+        while let Some((index, item)) = {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            items.get(index).map(|item| (index, item))
+        } {
+            done.push((index, work(item)));
+        }
+        done
+    };
+    let mut all: Vec<_> = std::thread::scope(|scope| {
+        let handles: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
+        handles.into_iter().flat_map(|handle| handle.join().expect("no panic")).collect()
+    });
+    all.sort_by_key(|(index, _)| *index);
+    all.into_iter().map(|(_, result)| result).collect()
+}

@@ -1,0 +1,111 @@
+//! Against what Felix really programmed, byte for byte.
+//!
+//! `fixtures/golden` has a few recorded clusters of our own. A larger collection that is kept
+//! outside the repository is used where it is found: beside it, or where `NETPOLC_SHARED` says.
+
+mod common;
+
+use common::{Run, in_parallel, netpolc, root};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Recorded file, and the arguments that print it.
+const FILES: [(&str, &[&str]); 5] = [
+    ("felix.v4.rules", &["--emit", "iptables", "--dialect", "felix"]),
+    ("felix.v6.rules", &["--emit", "ip6tables", "--dialect", "felix"]),
+    ("save.v4.rules", &["--emit", "iptables", "--dialect", "save"]),
+    ("save.v6.rules", &["--emit", "ip6tables", "--dialect", "save"]),
+    ("ipsets.txt", &["--emit", "ipsets"]),
+];
+
+/// Folders below that hold a recorded cluster, sorted.
+fn cases(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    if folder.join("golden/felix.v4.rules").exists() {
+        found.push(folder.to_owned());
+    }
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    for entry in entries {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(cases(&path));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Compiles a recorded cluster; gives what differs.
+fn differences(case: &Path) -> Vec<String> {
+    let golden = case.join("golden");
+    let mut differences = Vec::new();
+    for (name, arguments) in FILES {
+        let wanted = fs::read_to_string(golden.join(name)).expect("a recorded file");
+        let result = Run::of(
+            netpolc()
+                .arg("compile")
+                .arg(case.join("cluster.yaml"))
+                .args(["--node", "node-1", "--invalid", "skip", "--node-addresses"])
+                .arg(golden.join("ip-addr.json"))
+                .args(arguments),
+        );
+        if !matches!(result.status, Some(0 | 1)) {
+            differences.push(format!("{}: {name}: {:?}: {}", case.display(), result.status, result.stderr));
+        } else if let Some(line) = first_difference(&wanted, &result.stdout) {
+            differences.push(format!("{}: {name}: {line}", case.display()));
+        }
+    }
+    differences
+}
+
+/// The first line that differs, both ways.
+fn first_difference(wanted: &str, got: &str) -> Option<String> {
+    if wanted == got {
+        return None;
+    }
+    let (mut wanted, mut got) = (wanted.lines(), got.lines());
+    for number in 1.. {
+        match (wanted.next(), got.next()) {
+            (None, None) => break,
+            (one, other) if one == other => {}
+            (one, other) => {
+                let end = "(end)";
+                let (one, other) = (one.unwrap_or(end), other.unwrap_or(end));
+                return Some(format!("line {number}\n  felix:   {one}\n  netpolc: {other}"));
+            }
+        }
+    }
+    Some("line endings".to_owned())
+}
+
+fn assert_all_same(cases: &[PathBuf]) {
+    let all: Vec<_> = in_parallel(cases, |case| differences(case)).into_iter().flatten().collect();
+    assert!(all.is_empty(), "{} files differ:\n{}", all.len(), all.join("\n"));
+}
+
+#[test]
+fn the_recorded_clusters_of_this_repository_are_reproduced() {
+    let cases = cases(&root().join("fixtures/golden"));
+    assert!(cases.len() >= 6, "only {} cases", cases.len());
+    assert_all_same(&cases);
+}
+
+#[test]
+fn the_whole_collection_is_reproduced_where_it_is_present() {
+    let shared = std::env::var_os("NETPOLC_SHARED").map_or_else(|| root().join("../shared"), PathBuf::from);
+    let collection = shared.join("golden");
+    if !collection.is_dir() {
+        eprintln!("SKIPPED: no collection of recorded clusters at {}", collection.display());
+        return;
+    }
+    let first = fs::read_to_string(collection.join("first.txt")).expect("first.txt");
+    let first: Vec<_> = first.lines().map(|case| collection.join(case)).collect();
+    assert_all_same(&first);
+
+    let all = cases(&collection);
+    let same = in_parallel(&all, |case| differences(case))
+        .iter()
+        .filter(|differences| differences.is_empty())
+        .count();
+    eprintln!("{same} of {} recorded clusters are reproduced", all.len());
+}
