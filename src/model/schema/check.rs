@@ -63,6 +63,13 @@ fn object(node: Node<'_>, fields: &'static [Field], path: &Path<'_>, findings: &
             unknown_field(key, fields, path, findings);
             continue;
         };
+        if fields[index].name != name {
+            let message = format!(
+                "calicoctl reads `{name}` as `{}`; kubectl and the API server do not",
+                fields[index].name
+            );
+            findings.warn("field-case", key.at(), message).help(format!("write `{}`", fields[index].name));
+        }
         let here = Path { parent: Some(path), step: Step::Key(fields[index].name) };
         // null is the zero value to Go, and pruned by the API server
         seen[index] = !value.is_null();
@@ -181,7 +188,7 @@ pub(super) fn wrong_type(node: Node<'_>, wanted: &str, path: &Path<'_>, findings
         Value::Bool(_) | Value::Int(_) | Value::Float(_) if wanted == "a string" => {
             note.help("put it in quotes");
         }
-        Value::Str(text) if matches!(&*wanted, "an integer" | "a number") && text.parse::<f64>().is_ok() => {
+        Value::Str(text) if matches!(wanted, "an integer" | "a number") && text.parse::<f64>().is_ok() => {
             note.help("remove the quotes");
         }
         Value::Map if wanted == "a string" => {

@@ -77,7 +77,7 @@ fn strict_decoding_at_calicoctls_door() {
             ("order: '5'", "rejected: wrong-type"),
             ("order: 5.5", "stored"),
             ("order: null", "stored"),
-            ("SELECTOR: all()", "stored"),
+            ("SELECTOR: all()", "stored: field-case"),
             ("tier: 5", "stored"),
             ("doNotTrack: 'true'", "rejected: wrong-type"),
             ("selector: [all()]", "rejected: wrong-type"),

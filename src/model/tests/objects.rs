@@ -280,7 +280,8 @@ fn felix_configurations() {
         "logSeverityScreen: Info, IPTABLESMARKMASK: 16711680, failsafeInboundHostPorts: [{protocol: tcp, port: 22}], \
          failsafeOutboundHostPorts: [], externalNodesList: [10.0.0.0/8], ipv6Support: false, routeTableRange: {min: 1, max: 9}",
     );
-    let Resource::FelixConfiguration(configuration) = stored(&text) else { panic!("no FelixConfiguration") };
+    let Outcome::Stored(resource) = lower_one(&text).outcome else { panic!("not stored") };
+    let Resource::FelixConfiguration(configuration) = *resource else { panic!("no FelixConfiguration") };
     let get =
         |name: &str| configuration.fields.iter().find(|(n, _)| &*n.value == name).map(|(_, v)| v.clone());
     assert_eq!(get("iptablesMarkMask"), Some(FieldValue::Int(16_711_680)));
