@@ -120,14 +120,17 @@ pub fn assume(
     let external = facts.map_or(&[][..], |facts| &facts.external);
     for (name, addresses) in [("eth0", internal), ("eth1", external)] {
         let unplaced = unplaced(&interfaces, addresses.iter().copied());
-        add(&mut interfaces, name, unplaced.into_iter());
+        if !unplaced.is_empty() {
+            add(&mut interfaces, name, unplaced.into_iter());
+        }
     }
     for endpoint in endpoints.iter().filter(|endpoint| endpoint.interface.is_empty()) {
         let own = endpoint.expected_ips.iter().map(|address| IpNet::from(address.value.to_canonical()));
         if interfaces.iter().any(|interface| matches(endpoint, interface)) || own.len() == 0 {
             continue;
         }
-        let free = (0..).map(|n| format!("eth{n}")).find(|name| !interfaces.iter().any(|i| *i.name == **name));
+        let free =
+            (0..).map(|n| format!("eth{n}")).find(|name| !interfaces.iter().any(|i| *i.name == **name));
         add(&mut interfaces, &free.unwrap_or_default(), own);
     }
     interfaces.sort_by(|a, b| a.name.cmp(&b.name));
@@ -136,17 +139,13 @@ pub fn assume(
 }
 
 fn unplaced(interfaces: &[Interface], nets: impl Iterator<Item = IpNet>) -> Vec<IpNet> {
-    let placed = |net: &IpNet| interfaces.iter().flat_map(|i| &i.addresses).any(|own| own.addr() == net.addr());
+    let placed =
+        |net: &IpNet| interfaces.iter().flat_map(|i| &i.addresses).any(|own| own.addr() == net.addr());
     nets.filter(|net| !placed(net)).collect()
 }
 
 fn add(interfaces: &mut Vec<Interface>, name: &str, addresses: impl Iterator<Item = IpNet>) {
-    let mut addresses = addresses.peekable();
     let known = interfaces.iter().position(|interface| &*interface.name == name);
-    if known.is_none() && addresses.peek().is_none() && name.starts_with("eth") && interfaces.is_empty() {
-        // a node has at least one interface, but nothing says that it is this one
-        return;
-    }
     let place = known.unwrap_or_else(|| {
         interfaces.push(Interface { name: name.into(), addresses: Vec::new() });
         interfaces.len() - 1
@@ -162,7 +161,8 @@ fn assumption(node: &str, facts: Option<&NodeFacts<'_>>, interfaces: &[Interface
     let list: Vec<String> = interfaces
         .iter()
         .map(|interface| {
-            let addresses: Vec<String> = interface.addresses.iter().map(|net| net.addr().to_string()).collect();
+            let addresses: Vec<String> =
+                interface.addresses.iter().map(|net| net.addr().to_string()).collect();
             match &*addresses {
                 [] => format!("`{}`", interface.name),
                 addresses => format!("`{}` ({})", interface.name, addresses.join(", ")),

@@ -3,6 +3,7 @@
 //! `felix/labelindex/named_port_index.go:819` and `felix/serviceindex/serviceindex.go:196`, v3.32.1.
 
 use super::bits::Bits;
+use super::contributor_scan::PortIndex;
 use super::contributors::{Contributors, NamedPort};
 use super::label_index::LabelIndex;
 use super::set_table::{SetDefinition, SetTable};
@@ -11,9 +12,30 @@ use crate::model::Resources;
 use crate::model::core::{EndpointSlice, TransportProtocol};
 use crate::syntax::selector::Selector;
 use ipnet::IpNet;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
+
+/// An index that wants the label keys of all sets and of `more` selectors.
+pub fn wanted_labels<'r>(sets: &SetTable, more: &[&Selector]) -> LabelIndex<'r> {
+    let mut keys = FxHashSet::default();
+    let selectors = sets.iter().filter_map(|set| set.selector.as_deref()).chain(more.iter().copied());
+    selectors.for_each(|selector| {
+        selector.root().each_label(&mut |key| {
+            keys.insert(key);
+        });
+    });
+    LabelIndex::of_keys(keys)
+}
+
+/// An index that wants the port names of all sets.
+pub fn wanted_ports(sets: &SetTable) -> PortIndex {
+    let names = sets.iter().filter_map(|set| match &set.meaning {
+        SetMeaning::NamedPort { port, .. } => Some(port.clone()),
+        _ => None,
+    });
+    names.map(|name| (name, Vec::new())).collect()
+}
 
 /// What of Felix's configuration changes the members of sets.
 #[derive(Debug, Clone, Copy)]
@@ -34,36 +56,19 @@ impl Variant {
 #[derive(Debug)]
 pub struct MemberIndex<'r> {
     labels: LabelIndex<'r>,
-    ports: FxHashMap<Box<str>, Vec<NamedPort>>,
+    ports: PortIndex,
     services: FxHashMap<Box<str>, Vec<&'r EndpointSlice>>,
 }
 
 impl<'r> MemberIndex<'r> {
-    /// Indexes what the sets of a table, and `more` selectors, ask for.
-    pub fn new(
-        resources: &'r Resources,
-        contributors: &Contributors<'r>,
-        profiles: &super::convert::profile::Profiles<'r>,
-        sets: &SetTable,
-        more: &[&Selector],
-    ) -> Self {
-        let mut keys = rustc_hash::FxHashSet::default();
-        let selectors = sets.iter().filter_map(|set| set.selector.as_deref()).chain(more.iter().copied());
-        selectors.for_each(|selector| {
-            selector.root().each_label(&mut |key| {
-                keys.insert(key);
-            });
-        });
-        let mut labels = LabelIndex::of_keys(keys, contributors.len());
-        contributors.index(&mut labels, profiles);
-        let ports = contributors.named_ports(sets.iter().filter_map(|set| match &set.meaning {
-            SetMeaning::NamedPort { port, .. } => Some(&**port),
-            _ => None,
-        }));
+    /// Indexes labels and ports that a scan has found, and the services that sets refer to.
+    pub fn new(resources: &'r Resources, sets: &SetTable, labels: LabelIndex<'r>, ports: PortIndex) -> Self {
         let mut services: FxHashMap<Box<str>, Vec<&EndpointSlice>> = sets
             .iter()
             .filter_map(|set| match &set.meaning {
-                SetMeaning::Service(path) | SetMeaning::ServiceAddresses(path) => Some((path.clone(), Vec::new())),
+                SetMeaning::Service(path) | SetMeaning::ServiceAddresses(path) => {
+                    Some((path.clone(), Vec::new()))
+                }
                 _ => None,
             })
             .collect();
@@ -80,7 +85,12 @@ impl<'r> MemberIndex<'r> {
     }
 
     /// The members of a set; worked out once.
-    pub fn of<'s>(&self, set: &'s SetDefinition, contributors: &Contributors<'r>, variant: Variant) -> &'s SetMembers {
+    pub fn of<'s>(
+        &self,
+        set: &'s SetDefinition,
+        contributors: &Contributors<'r>,
+        variant: Variant,
+    ) -> &'s SetMembers {
         set.members[variant.index()].get_or_init(|| match (&set.meaning, set.selector.as_deref()) {
             (SetMeaning::Selector(_), Some(selector)) => {
                 SetMembers::Nets(Arc::new(self.nets(selector, contributors, variant)))
@@ -89,7 +99,9 @@ impl<'r> MemberIndex<'r> {
                 SetMembers::Ports(self.named_port(selector, protocol, port, contributors, variant))
             }
             (SetMeaning::Service(path), _) => SetMembers::Ports(self.service_ports(path)),
-            (SetMeaning::ServiceAddresses(path), _) => SetMembers::Nets(Arc::new(self.service_addresses(path))),
+            (SetMeaning::ServiceAddresses(path), _) => {
+                SetMembers::Nets(Arc::new(self.service_addresses(path)))
+            }
             // a set of either kind has a selector from its beginning
             (SetMeaning::Selector(_) | SetMeaning::NamedPort { .. }, None) => SetMembers::Ports(Vec::new()),
         })
@@ -126,7 +138,8 @@ impl<'r> MemberIndex<'r> {
         let selected = self.select(selector, contributors, variant);
         let ports = self.ports.get(name).map_or(&[][..], Vec::as_slice);
         let matching = |port: &&NamedPort| {
-            selected.contains(port.contributor) && (protocol == "any" || protocol == protocol_name(port.protocol))
+            selected.contains(port.contributor)
+                && (protocol == "any" || protocol == protocol_name(port.protocol))
         };
         let mut members: Vec<_> = Vec::new();
         for port in ports.iter().filter(matching) {
@@ -161,7 +174,10 @@ impl<'r> MemberIndex<'r> {
                     for address in &endpoint.addresses {
                         let address = address.to_canonical();
                         let text = format!("{},{}:{number}", text(address.into()), protocol_name(protocol));
-                        members.push(((address.is_ipv6(), text), PortMember { address, protocol, port: number }));
+                        members.push((
+                            (address.is_ipv6(), text),
+                            PortMember { address, protocol, port: number },
+                        ));
                     }
                 }
             }

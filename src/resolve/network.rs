@@ -22,7 +22,8 @@ pub fn network(
 ) -> Network {
     let pools = pools(&resources.pools);
     let on = |mode: &str| matches!(mode, "Always" | "CrossSubnet");
-    let vxlan = |v4: bool| pools.values().any(|pool| on(&pool.vxlan_mode) && pool.cidr.value.addr().is_ipv4() == v4);
+    let vxlan =
+        |v4: bool| pools.values().any(|pool| on(&pool.vxlan_mode) && pool.cidr.value.addr().is_ipv4() == v4);
     let own = nodes.iter().find(|facts| &*facts.node.meta.name == node);
     let mut hosts: Vec<_> = nodes.iter().flat_map(NodeFacts::hosts).collect();
     hosts.sort_unstable();
@@ -70,7 +71,10 @@ fn pools(pools: &[IpPool]) -> BTreeMap<IpNet, &IpPool> {
 /// Whether addresses come from the nodes' pod CIDRs (`libcalico-go/lib/apiconfig/apiconfig.go:78`).
 fn pod_cidr_mode(resources: &Resources) -> bool {
     let variables = resources.calico_node.iter().flat_map(|node| &node.env);
-    let value = variables.filter(|(name, _)| &*name.value == "USE_POD_CIDR").filter_map(|(_, v)| v.as_ref()).next_back();
+    let value = variables
+        .filter(|(name, _)| &*name.value == "USE_POD_CIDR")
+        .filter_map(|(_, v)| v.as_ref())
+        .next_back();
     value.is_some_and(|value| matches!(&*value.value, "1" | "t" | "T" | "true" | "TRUE" | "True"))
 }
 

@@ -50,7 +50,8 @@ impl<'r> NodeFacts<'r> {
     /// (`felix/calc/dataplane_passthru.go:128`, v3.32.1).
     pub fn hosts(&self) -> impl Iterator<Item = IpAddr> + '_ {
         let texts = ["IPv4Address", "IPv6Address"].map(|key| format!("projectcalico.org/{key}"));
-        let with_length = texts.map(|key| self.node.meta.annotations.get(&key).is_some_and(|t| t.contains('/')));
+        let with_length =
+            texts.map(|key| self.node.meta.annotations.get(&key).is_some_and(|t| t.contains('/')));
         self.bgp
             .iter()
             .filter(move |cidr| with_length[usize::from(cidr.version() == 6)])

@@ -73,9 +73,14 @@ pub fn all(resources: &Resources, sets: &mut SetTable, diagnostics: &mut Vec<Dia
 
 fn refused(draft: &Draft, refusal: &validate::Refusal) -> Diagnostic {
     if refusal.beyond_limits {
-        let message =
-            format!("{} `{}` is beyond what netpolc reads: {}", draft.id.kind.name(), draft.id.path(), refusal.reason);
-        return Diagnostic::error("selector-too-deep", refusal.at, message).help("write the selector with fewer parentheses");
+        let message = format!(
+            "{} `{}` is beyond what netpolc reads: {}",
+            draft.id.kind.name(),
+            draft.id.path(),
+            refusal.reason
+        );
+        return Diagnostic::error("selector-too-deep", refusal.at, message)
+            .help("write the selector with fewer parentheses");
     }
     ignored_policy(draft.id.kind, &draft.id.path(), refusal.at, &refusal.reason)
 }
@@ -83,8 +88,9 @@ fn refused(draft: &Draft, refusal: &validate::Refusal) -> Diagnostic {
 fn accept(draft: Draft, sets: &mut SetTable, selectors: &mut Selectors) -> Option<Policy> {
     // the checks have parsed it
     let selector = selectors.parse(&draft.selector).ok()?;
-    let mut rules =
-        |drafts: Vec<_>| -> Vec<Rule> { drafts.into_iter().map(|draft| sets.rule(draft, selectors)).collect() };
+    let mut rules = |drafts: Vec<_>| -> Vec<Rule> {
+        drafts.into_iter().map(|draft| sets.rule(draft, selectors)).collect()
+    };
     Some(Policy {
         selector,
         inbound: rules(draft.inbound),

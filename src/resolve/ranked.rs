@@ -228,7 +228,9 @@ impl<N: Net> Ranked<N> {
         if keep_covered || coverers.is_empty() {
             members.extend(present.iter().map(|rank| self.net(rank)));
         } else {
-            members.extend(present.iter().filter(|rank| !self.is_covered(*rank, &coverers)).map(|r| self.net(r)));
+            members.extend(
+                present.iter().filter(|rank| !self.is_covered(*rank, &coverers)).map(|r| self.net(r)),
+            );
         }
         members
     }

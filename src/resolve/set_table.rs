@@ -80,7 +80,8 @@ impl SetTable {
         let port_protocol = named_port_protocol(draft.protocol.as_ref());
         let mut source = self.resolve(&draft.source, source, port_protocol, selectors);
         let mut destination = self.resolve(&draft.destination, destination, port_protocol, selectors);
-        let path = |(namespace, name): &(Box<str>, Box<str>)| -> Box<str> { format!("{namespace}/{name}").into() };
+        let path =
+            |(namespace, name): &(Box<str>, Box<str>)| -> Box<str> { format!("{namespace}/{name}").into() };
         if let Some(service) = &draft.source.service {
             source.sets.push(self.intern(SetMeaning::ServiceAddresses(path(service)), None));
         }

@@ -28,9 +28,11 @@ pub fn all<'n>(resources: &Resources, mentioned: impl Iterator<Item = &'n str>) 
         mentioned.filter(|name| !tiers.iter().any(|tier| &*tier.name == *name)).collect();
     missing.sort_unstable();
     missing.dedup();
-    tiers.extend(
-        missing.into_iter().map(|name| Tier { name: name.into(), default_pass: false, exists: false }),
-    );
+    tiers.extend(missing.into_iter().map(|name| Tier {
+        name: name.into(),
+        default_pass: false,
+        exists: false,
+    }));
     tiers
 }
 
@@ -39,7 +41,8 @@ pub fn all<'n>(resources: &Resources, mentioned: impl Iterator<Item = &'n str>) 
 pub fn sort(policies: &mut Vec<Policy>, tiers: &[Tier]) {
     let places: FxHashMap<&str, u32> = tiers.iter().map(|tier| &*tier.name).zip(0..).collect();
     policies.iter_mut().for_each(|policy| policy.tier_index = TierIndex(places[&*policy.tier]));
-    let text = |policy: &Policy| format!("{}/{}/{}", policy.id.name, policy.id.namespace, policy.id.kind.name());
+    let text =
+        |policy: &Policy| format!("{}/{}/{}", policy.id.name, policy.id.namespace, policy.id.kind.name());
     let mut keyed: Vec<(String, Policy)> = policies.drain(..).map(|policy| (text(&policy), policy)).collect();
     keyed.sort_by(|(a_text, a), (b_text, b)| {
         a.tier_index.cmp(&b.tier_index).then(compare(a.order, b.order)).then_with(|| a_text.cmp(b_text))

@@ -161,7 +161,10 @@ pub fn host_endpoint(endpoint: &HostEndpoint) -> Result<(), Refusal> {
             Protocol::Number(_) => false,
         };
         if !known {
-            return Err(Refusal::new(at, format!("the protocol of port `{}` is not TCP, UDP or SCTP", port.name)));
+            return Err(Refusal::new(
+                at,
+                format!("the protocol of port `{}` is not TCP, UDP or SCTP", port.name),
+            ));
         }
     }
     Ok(())

@@ -5,9 +5,7 @@
 
 use super::draft::{Converted, Draft};
 use super::rule;
-use super::selectors::{
-    NAMESPACE, NAMESPACE_PREFIX, SERVICE_ACCOUNT_PREFIX, Selectors, replace_all,
-};
+use super::selectors::{NAMESPACE, NAMESPACE_PREFIX, SERVICE_ACCOUNT_PREFIX, Selectors, replace_all};
 use crate::diagnostic::{Diagnostic, Spanned};
 use crate::model::calico::{Direction, Policy, PolicyKind as Kind, StagedAction};
 use crate::resolve::view::{PolicyId, PolicyKind};
@@ -54,7 +52,11 @@ pub fn convert(policy: &Policy, selectors: &mut Selectors) -> Converted {
     Converted { draft: Some(draft), diagnostics }
 }
 
-fn namespaced_selector(policy: &Policy, selectors: &mut Selectors, diagnostics: &mut Vec<Diagnostic>) -> String {
+fn namespaced_selector(
+    policy: &Policy,
+    selectors: &mut Selectors,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> String {
     let selector = within_namespace(&policy.selector.value, &policy.meta.namespace);
     warn_if_dropped("serviceAccountSelector", &policy.service_account_selector, selectors, diagnostics);
     selectors.and_prefixed(selector, &policy.service_account_selector.value, SERVICE_ACCOUNT_PREFIX)
@@ -96,12 +98,16 @@ fn warn_if_dropped(
     selectors: &mut Selectors,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
-    if let Some(error) = (!text.value.is_empty()).then(|| selectors.parse(&text.value)).and_then(Result::err) {
+    if let Some(error) = (!text.value.is_empty()).then(|| selectors.parse(&text.value)).and_then(Result::err)
+    {
         diagnostics.push(
             Diagnostic::warning(
                 "selector-dropped",
                 text.at,
-                format!("{field} `{}` does not parse, and felix applies the policy without it: {error}", text.value.trim_end()),
+                format!(
+                    "{field} `{}` does not parse, and felix applies the policy without it: {error}",
+                    text.value.trim_end()
+                ),
             )
             .help("the policy selects more than it says; correct the selector"),
         );

@@ -5,6 +5,7 @@
 use super::calico_policy::within_namespaces;
 use super::draft::{Converted, Draft, DraftRule, DraftSide, ignored_policy};
 use super::label_selector;
+use super::pod::is_port_name;
 use super::ports::PortsByProtocol;
 use super::selectors::{Peer as PeerSelectors, Selectors};
 use crate::diagnostic::Diagnostic;
@@ -80,7 +81,11 @@ fn rules(
             Ok(made) => out.extend(made),
             Err(reason) => {
                 let denies = matches!(&*rule.action, "Deny" | "Pass");
-                let fate = if denies { "turns this rule into one that denies everything" } else { "drops this rule" };
+                let fate = if denies {
+                    "turns this rule into one that denies everything"
+                } else {
+                    "drops this rule"
+                };
                 let message = format!("felix {fate}: {reason}");
                 diagnostics.push(Diagnostic::warning("rule-ignored-by-felix", rule.at, message));
                 if denies {
@@ -92,7 +97,11 @@ fn rules(
     out
 }
 
-fn convert_rule(rule: &ClusterRule, ingress: bool, selectors: &mut Selectors) -> Result<Vec<DraftRule>, String> {
+fn convert_rule(
+    rule: &ClusterRule,
+    ingress: bool,
+    selectors: &mut Selectors,
+) -> Result<Vec<DraftRule>, String> {
     let action = match &*rule.action {
         "Accept" => Action::Allow,
         "Deny" => Action::Deny,
@@ -161,8 +170,7 @@ fn ports(items: &[ClusterProtocol]) -> Result<PortsByProtocol, String> {
             ports.add(Some(name), number(port)?);
         } else if !item.destination_named_port.is_empty() {
             let name = &*item.destination_named_port;
-            let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
-            if name.len() > 128 || !name.bytes().all(plain) {
+            if !is_port_name(name) {
                 return Err(format!("`{name}` is no name of a port"));
             }
             ports.add(None, Some(Port::Name(name.into())));

@@ -132,7 +132,11 @@ impl DraftRule {
 impl PolicyId {
     /// `namespace/name`, or the name of a policy without namespace.
     pub fn path(&self) -> String {
-        if self.namespace.is_empty() { self.name.to_string() } else { format!("{}/{}", self.namespace, self.name) }
+        if self.namespace.is_empty() {
+            self.name.to_string()
+        } else {
+            format!("{}/{}", self.namespace, self.name)
+        }
     }
 }
 
@@ -147,7 +151,11 @@ pub struct Converted {
 
 /// The diagnostic for an object that Felix treats as missing.
 pub fn ignored(what: &str, path: &str, at: Location, reason: &str) -> Diagnostic {
-    Diagnostic::warning("ignored-by-felix", at, format!("felix ignores {what} `{path}` as if it did not exist: {reason}"))
+    Diagnostic::warning(
+        "ignored-by-felix",
+        at,
+        format!("felix ignores {what} `{path}` as if it did not exist: {reason}"),
+    )
 }
 
 /// [`ignored`] for a policy.

@@ -67,8 +67,7 @@ fn read_addresses<'p>(pod: &'p Pod, addresses: &mut Vec<IpAddr>) -> Result<(), &
     if !pod.status_ips.is_empty() {
         return pod.status_ips.iter().try_for_each(|text| read(text));
     }
-    let keys =
-        ["cni.projectcalico.org/podIPs", "cni.projectcalico.org/podIP", "vpc.amazonaws.com/pod-ips"];
+    let keys = ["cni.projectcalico.org/podIPs", "cni.projectcalico.org/podIP", "vpc.amazonaws.com/pod-ips"];
     let Some((key, text)) = keys.iter().find_map(|key| Some((*key, annotation(key)?))) else { return Ok(()) };
     if key == "cni.projectcalico.org/podIP" {
         return read(text);

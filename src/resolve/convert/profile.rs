@@ -67,7 +67,8 @@ impl<'r> Profiles<'r> {
         for profile in &resources.profiles {
             let name = &*profile.meta.name;
             if !profiles.contains_key(name) && !name.starts_with("kns.") && !name.starts_with("ksa.") {
-                let reason = "with the Kubernetes datastore profiles come from namespaces and service accounts only";
+                let reason =
+                    "with the Kubernetes datastore profiles come from namespaces and service accounts only";
                 diagnostics.push(ignored("Profile", name, profile.meta.at, reason));
             }
         }

@@ -205,9 +205,6 @@ mod tests {
     #[test]
     fn the_literal_is_replaced_wherever_it_stands() {
         let peer = Peer { namespace_selector: "env == 'all()'", ..Peer::default() };
-        assert_eq!(
-            Selectors::default().peer(&peer, ""),
-            r#"pcns.env == "has(projectcalico.org/namespace)""#
-        );
+        assert_eq!(Selectors::default().peer(&peer, ""), r#"pcns.env == "has(projectcalico.org/namespace)""#);
     }
 }
