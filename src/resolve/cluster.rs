@@ -1,8 +1,9 @@
 //! What is the same for every node.
 
+use super::contributor_scan::{self, Scanned};
 use super::contributors::Contributors;
 use super::convert::profile::Profiles;
-use super::members::MemberIndex;
+use super::members::{self, MemberIndex};
 use super::node_facts::NodeFacts;
 use super::policy::{self, Policy};
 use super::set_table::SetTable;
@@ -41,17 +42,19 @@ impl<'r> Cluster<'r> {
     pub fn new(resources: &'r Resources) -> Self {
         let mut diagnostics = Vec::new();
         let profiles = Profiles::new(resources, &mut diagnostics);
-        let contributors = Contributors::new(resources, &mut diagnostics);
         let mut sets = SetTable::default();
         let mut policies = policy::all(resources, &mut sets, &mut diagnostics);
         let tiers = tier::all(resources, policies.iter().map(|policy| &*policy.tier));
         tier::sort(&mut policies, &tiers);
         let istio = selector::parse(ISTIO).expect("Felix's own selector parses");
-        let members = MemberIndex::new(resources, &contributors, &profiles, &sets, &[&istio]);
+        let (labels, ports) = (members::wanted_labels(&sets, &[&istio]), members::wanted_ports(&sets));
+        let Scanned { contributors, labels, ports } =
+            contributor_scan::scan(resources, &profiles, labels, ports, &mut diagnostics);
+        let members = MemberIndex::new(resources, &sets, labels, ports);
         let mut names: Vec<&str> = resources.nodes.iter().map(|node| &*node.meta.name).collect();
         names.extend(contributors.by_node.keys());
         names.extend(contributors.without_address.iter().map(|pod| &*pod.node));
-        names.extend(resources.pods.iter().filter(|pod| pod.host_network).map(|pod| &*pod.node));
+        names.extend(&contributors.foreign_nodes);
         names.retain(|name| !name.is_empty());
         names.sort_unstable();
         names.dedup();

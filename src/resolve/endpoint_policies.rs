@@ -8,14 +8,15 @@ use super::convert::profile::Profiles;
 use super::label_index::LabelIndex;
 use super::policy::Policy;
 use super::view::{PolicyGroup, PolicyIndex, TierPolicies};
+use rustc_hash::FxHashMap;
 
 /// The policies that matter on a node.
 #[derive(Debug)]
 pub struct Selected {
     /// active policies, as indices into the cluster's
     pub active: Vec<usize>,
-    /// for each local endpoint the policies that select it, in evaluation order
-    pub by_endpoint: Vec<Vec<usize>>,
+    /// by contributor the policies that select it, in evaluation order
+    pub by_endpoint: FxHashMap<u32, Vec<usize>>,
 }
 
 /// Finds the policies (in evaluation order) that select any of the local endpoints.
@@ -29,13 +30,15 @@ pub fn select<'r>(
     for (place, number) in (0u32..).zip(local) {
         contributors.each_label(*number, profiles, &mut |key, value| index.add(place, key, value));
     }
-    let mut selected = Selected { active: Vec::new(), by_endpoint: vec![Vec::new(); local.len()] };
+    let mut selected = Selected { active: Vec::new(), by_endpoint: FxHashMap::default() };
     for (number, policy) in policies.iter().enumerate() {
         let endpoints = index.select(policy.selector.root());
         if policy.assume_needed || !endpoints.is_empty() {
             selected.active.push(number);
         }
-        endpoints.iter().for_each(|endpoint| selected.by_endpoint[endpoint as usize].push(number));
+        for place in endpoints.iter() {
+            selected.by_endpoint.entry(local[place as usize]).or_default().push(number);
+        }
     }
     selected
 }

@@ -120,7 +120,9 @@ pub fn assume(
     let external = facts.map_or(&[][..], |facts| &facts.external);
     for (name, addresses) in [("eth0", internal), ("eth1", external)] {
         let unplaced = unplaced(&interfaces, addresses.iter().copied());
-        add(&mut interfaces, name, unplaced.into_iter());
+        if !unplaced.is_empty() {
+            add(&mut interfaces, name, unplaced.into_iter());
+        }
     }
     for endpoint in endpoints.iter().filter(|endpoint| endpoint.interface.is_empty()) {
         let own = endpoint.expected_ips.iter().map(|address| IpNet::from(address.value.to_canonical()));
@@ -143,12 +145,7 @@ fn unplaced(interfaces: &[Interface], nets: impl Iterator<Item = IpNet>) -> Vec<
 }
 
 fn add(interfaces: &mut Vec<Interface>, name: &str, addresses: impl Iterator<Item = IpNet>) {
-    let mut addresses = addresses.peekable();
     let known = interfaces.iter().position(|interface| &*interface.name == name);
-    if known.is_none() && addresses.peek().is_none() && name.starts_with("eth") && interfaces.is_empty() {
-        // a node has at least one interface, but nothing says that it is this one
-        return;
-    }
     let place = known.unwrap_or_else(|| {
         interfaces.push(Interface { name: name.into(), addresses: Vec::new() });
         interfaces.len() - 1

@@ -29,7 +29,7 @@ struct Column<'l> {
 }
 
 /// Labels of things, by key and value.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct LabelIndex<'l> {
     columns: FxHashMap<Box<str>, Column<'l>>,
     /// keys that are not in `columns` are ignored rather than added
@@ -43,15 +43,21 @@ impl<'l> LabelIndex<'l> {
         LabelIndex { columns: FxHashMap::default(), closed: false, things }
     }
 
-    /// An index that takes labels with these keys only.
-    pub fn of_keys<'k>(keys: impl IntoIterator<Item = &'k str>, things: usize) -> Self {
+    /// An index that takes labels with these keys only. How many things there are is said later.
+    pub fn of_keys<'k>(keys: impl IntoIterator<Item = &'k str>) -> Self {
         let columns = keys.into_iter().map(|key| (key.into(), Column::default())).collect();
-        LabelIndex { columns, closed: true, things }
+        LabelIndex { columns, closed: true, things: 0 }
     }
 
-    /// Whether labels with this key are of interest.
-    pub fn wants(&self, key: &str) -> bool {
-        !self.closed || self.columns.contains_key(key)
+    /// Says that all things are below `things`.
+    pub fn set_limit(&mut self, things: usize) {
+        self.things = things;
+    }
+
+    /// Changes the numbers of all things that were added singly.
+    pub fn each_point(&mut self, change: &dyn Fn(&mut u32)) {
+        let postings = self.columns.values_mut().flat_map(|column| column.by_value.values_mut());
+        postings.flat_map(|posting| &mut posting.points).for_each(change);
     }
 
     fn posting(&mut self, key: &str, value: &'l str) -> Option<&mut Posting> {

@@ -3,6 +3,7 @@
 //! `felix/labelindex/named_port_index.go:819` and `felix/serviceindex/serviceindex.go:196`, v3.32.1.
 
 use super::bits::Bits;
+use super::contributor_scan::PortIndex;
 use super::contributors::{Contributors, NamedPort};
 use super::label_index::LabelIndex;
 use super::set_table::{SetDefinition, SetTable};
@@ -11,9 +12,30 @@ use crate::model::Resources;
 use crate::model::core::{EndpointSlice, TransportProtocol};
 use crate::syntax::selector::Selector;
 use ipnet::IpNet;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
+
+/// An index that wants the label keys of all sets and of `more` selectors.
+pub fn wanted_labels<'r>(sets: &SetTable, more: &[&Selector]) -> LabelIndex<'r> {
+    let mut keys = FxHashSet::default();
+    let selectors = sets.iter().filter_map(|set| set.selector.as_deref()).chain(more.iter().copied());
+    selectors.for_each(|selector| {
+        selector.root().each_label(&mut |key| {
+            keys.insert(key);
+        });
+    });
+    LabelIndex::of_keys(keys)
+}
+
+/// An index that wants the port names of all sets.
+pub fn wanted_ports(sets: &SetTable) -> PortIndex {
+    let names = sets.iter().filter_map(|set| match &set.meaning {
+        SetMeaning::NamedPort { port, .. } => Some(port.clone()),
+        _ => None,
+    });
+    names.map(|name| (name, Vec::new())).collect()
+}
 
 /// What of Felix's configuration changes the members of sets.
 #[derive(Debug, Clone, Copy)]
@@ -34,32 +56,13 @@ impl Variant {
 #[derive(Debug)]
 pub struct MemberIndex<'r> {
     labels: LabelIndex<'r>,
-    ports: FxHashMap<Box<str>, Vec<NamedPort>>,
+    ports: PortIndex,
     services: FxHashMap<Box<str>, Vec<&'r EndpointSlice>>,
 }
 
 impl<'r> MemberIndex<'r> {
-    /// Indexes what the sets of a table, and `more` selectors, ask for.
-    pub fn new(
-        resources: &'r Resources,
-        contributors: &Contributors<'r>,
-        profiles: &super::convert::profile::Profiles<'r>,
-        sets: &SetTable,
-        more: &[&Selector],
-    ) -> Self {
-        let mut keys = rustc_hash::FxHashSet::default();
-        let selectors = sets.iter().filter_map(|set| set.selector.as_deref()).chain(more.iter().copied());
-        selectors.for_each(|selector| {
-            selector.root().each_label(&mut |key| {
-                keys.insert(key);
-            });
-        });
-        let mut labels = LabelIndex::of_keys(keys, contributors.len());
-        contributors.index(&mut labels, profiles);
-        let ports = contributors.named_ports(sets.iter().filter_map(|set| match &set.meaning {
-            SetMeaning::NamedPort { port, .. } => Some(&**port),
-            _ => None,
-        }));
+    /// Indexes labels and ports that a scan has found, and the services that sets refer to.
+    pub fn new(resources: &'r Resources, sets: &SetTable, labels: LabelIndex<'r>, ports: PortIndex) -> Self {
         let mut services: FxHashMap<Box<str>, Vec<&EndpointSlice>> = sets
             .iter()
             .filter_map(|set| match &set.meaning {

@@ -5,6 +5,7 @@
 use super::calico_policy::within_namespaces;
 use super::draft::{Converted, Draft, DraftRule, DraftSide, ignored_policy};
 use super::label_selector;
+use super::pod::is_port_name;
 use super::ports::PortsByProtocol;
 use super::selectors::{Peer as PeerSelectors, Selectors};
 use crate::diagnostic::Diagnostic;
@@ -169,8 +170,7 @@ fn ports(items: &[ClusterProtocol]) -> Result<PortsByProtocol, String> {
             ports.add(Some(name), number(port)?);
         } else if !item.destination_named_port.is_empty() {
             let name = &*item.destination_named_port;
-            let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
-            if name.len() > 128 || !name.bytes().all(plain) {
+            if !is_port_name(name) {
                 return Err(format!("`{name}` is no name of a port"));
             }
             ports.add(None, Some(Port::Name(name.into())));

@@ -14,6 +14,7 @@ use crate::model::network_policy::{
 };
 use crate::resolve::address;
 use crate::resolve::view::{PolicyId, PolicyKind};
+use crate::syntax::port::{self, PortText};
 use ipnet::IpNet;
 
 /// Order of Kubernetes' policies among those of the tier `default`.
@@ -171,35 +172,17 @@ fn ports(items: &[PolicyPort]) -> Result<PortsByProtocol, (&PolicyPort, String)>
     Ok(ports)
 }
 
-/// The port as Calico reads it from its text (`api/pkg/lib/numorstring/port.go:79`, v3.32.1).
+/// The port as Calico reads it from its text: a number, a range, or a name.
 fn port(item: &PolicyPort) -> Result<Option<Port>, String> {
-    let text = match &item.port {
+    let first = match &item.port {
         None => return Ok(None),
         Some(IntOrString::Int(number)) => number.to_string(),
         Some(IntOrString::String(text)) => text.to_string(),
     };
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let number = |text: &str| text.parse::<u16>().map_err(|_| format!("`{text}` is no port"));
-    let named = || {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
-        let valid = (1..=128).contains(&text.len()) && text.bytes().all(plain);
-        valid && item.end_port.is_none()
-    };
-    match item.end_port {
-        _ if !digits(&text) => {
-            if named() {
-                Ok(Some(Port::Name(text.into())))
-            } else {
-                Err(format!("`{text}` is no port"))
-            }
-        }
-        None => number(&text).map(|port| Some(Port::Range(port, port))),
-        Some(end) => {
-            let (first, last) = (number(&text)?, number(&end.to_string())?);
-            if first > last {
-                return Err(format!("the ports `{first}` to `{last}` are none"));
-            }
-            Ok(Some(Port::Range(first, last)))
-        }
+    let text = item.end_port.map_or(first.clone(), |last| format!("{first}:{last}"));
+    match port::parse(&text) {
+        Ok(PortText::Range(first, last)) => Ok(Some(Port::Range(first, last))),
+        Ok(PortText::Name(name)) => Ok(Some(Port::Name(name.into()))),
+        Err(error) => Err(format!("`{text}` is no port: {error}")),
     }
 }

@@ -1,0 +1,172 @@
+//! The policies, sets and profiles that are active on a node.
+//!
+//! `felix/calc/active_rules_calculator.go:367` and `:424`, v3.32.1.
+
+use super::cluster::Cluster;
+use super::convert::profile::{self, DEFAULT_ALLOW};
+use super::members::Variant;
+use super::policy::Policy as ClusterPolicy;
+use super::view::{IpSet, Policy, PolicyIndex, Profile, Rule, RuleSide, SetIndex};
+use crate::diagnostic::{Diagnostic, Location};
+use crate::model::calico::{Action, HostEndpoint};
+use crate::model::core::Pod;
+use crate::model::meta::Meta;
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+
+/// Active policies and their sets, both sorted by id.
+pub struct Active {
+    /// the policies
+    pub policies: Vec<Policy>,
+    /// the sets that they refer to
+    pub sets: Vec<IpSet>,
+    /// where each of the cluster's policies is in `policies`
+    pub places: FxHashMap<usize, PolicyIndex>,
+}
+
+impl<'r> Cluster<'r> {
+    /// Profiles that local endpoints name, sorted by name.
+    pub(super) fn active_profiles(
+        &self,
+        pods: &[u32],
+        hosts: &[(u32, &'r HostEndpoint)],
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Vec<Profile> {
+        // each with the first place that names it
+        let mut named: BTreeMap<Box<str>, Location> = BTreeMap::new();
+        let mut add = |name: Box<str>, at: Location| {
+            let first = named.entry(name).or_insert(at);
+            *first = at.min(*first);
+        };
+        for pod in pods.iter().filter_map(|number| self.contributors.get(*number).ok()) {
+            pod_profiles(pod).into_iter().for_each(|name| add(name, pod.at));
+        }
+        for profile in hosts.iter().flat_map(|(_, host)| &host.profiles) {
+            add(profile.value.clone(), profile.at);
+        }
+        named.into_iter().map(|(name, at)| self.active_profile(name, at, diagnostics)).collect()
+    }
+
+    /// A missing profile denies everything.
+    fn active_profile(
+        &self,
+        name: Box<str>,
+        named_at: Location,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Profile {
+        let nowhere = Meta::built_in(&name).at;
+        let Some(known) = self.profiles.get(&name) else {
+            diagnostics.push(missing_profile(&name, named_at));
+            let deny = || vec![plain_rule(Action::Deny, nowhere)];
+            return Profile { name, inbound: deny(), outbound: deny(), at: None };
+        };
+        let at = known.at.unwrap_or(nowhere);
+        let rules = || if known.allows { vec![plain_rule(Action::Allow, at)] } else { Vec::new() };
+        Profile { name, inbound: rules(), outbound: rules(), at: known.at }
+    }
+
+    /// What is active of the cluster's policies, given those that are.
+    pub(super) fn active(&self, active: &[usize], variant: Variant) -> Active {
+        let mut order: Vec<usize> = active.to_vec();
+        order.sort_by(|a, b| self.policies[*a].id.cmp(&self.policies[*b].id));
+        let places = order.iter().copied().zip((0..).map(PolicyIndex)).collect();
+        let mut used: Vec<SetIndex> = Vec::new();
+        for policy in order.iter().map(|number| &self.policies[*number]) {
+            policy
+                .inbound
+                .iter()
+                .chain(&policy.outbound)
+                .for_each(|rule| each_set(rule, &mut |set| used.push(set)));
+        }
+        used.sort_unstable();
+        used.dedup();
+        let mut sets: Vec<(SetIndex, IpSet)> = used
+            .into_iter()
+            .map(|index| {
+                let definition = self.sets.get(index);
+                let members = self.members.of(definition, &self.contributors, variant).clone();
+                (index, IpSet { id: definition.id(), meaning: definition.meaning.clone(), members })
+            })
+            .collect();
+        sets.sort_by(|(_, a), (_, b)| a.id.cmp(&b.id));
+        let index_of: FxHashMap<SetIndex, SetIndex> =
+            sets.iter().map(|(index, _)| *index).zip((0..).map(SetIndex)).collect();
+        let policies = order.iter().map(|number| active_policy(&self.policies[*number], &index_of)).collect();
+        Active { policies, sets: sets.into_iter().map(|(_, set)| set).collect(), places }
+    }
+}
+
+/// Profiles of a pod, in the order that its labels and rules are looked up in.
+pub fn pod_profiles(pod: &Pod) -> Vec<Box<str>> {
+    let mut names = vec![profile::of_namespace(&pod.namespace)];
+    if !pod.service_account.is_empty() {
+        names.push(profile::of_account(&pod.namespace, &pod.service_account));
+    }
+    names
+}
+
+fn missing_profile(name: &str, at: Location) -> Diagnostic {
+    let message = if let Some(namespace) = name.strip_prefix("kns.") {
+        format!("there is no namespace `{namespace}`, so its pods drop what no policy decides")
+    } else if let Some((namespace, account)) = name.strip_prefix("ksa.").and_then(|rest| rest.split_once('.'))
+    {
+        format!(
+            "there is no service account `{account}` in namespace `{namespace}`: its profile denies everything"
+        )
+    } else {
+        format!("there is no profile `{name}`, so its endpoints drop what no policy decides")
+    };
+    Diagnostic::warning("missing-profile", at, message)
+        .help(format!("add it to the input; felix puts a profile that denies in place of `{name}`, and `{DEFAULT_ALLOW}` always exists"))
+}
+
+fn plain_rule(action: Action, at: Location) -> Rule {
+    Rule {
+        action,
+        ip_version: None,
+        protocol: None,
+        not_protocol: None,
+        icmp: None,
+        not_icmp: None,
+        source: RuleSide::default(),
+        destination: RuleSide::default(),
+        annotations: Vec::new(),
+        at,
+    }
+}
+
+fn each_set(rule: &Rule, visit: &mut dyn FnMut(SetIndex)) {
+    for side in [&rule.source, &rule.destination] {
+        let lists = [&side.sets, &side.not_sets, &side.named_ports, &side.not_named_ports, &side.services];
+        lists.into_iter().flatten().for_each(|set| visit(*set));
+    }
+}
+
+fn active_policy(policy: &ClusterPolicy, index_of: &FxHashMap<SetIndex, SetIndex>) -> Policy {
+    let rules = |rules: &[Rule]| -> Vec<Rule> {
+        let mut rules = rules.to_vec();
+        for rule in &mut rules {
+            for side in [&mut rule.source, &mut rule.destination] {
+                let lists = [
+                    &mut side.sets,
+                    &mut side.not_sets,
+                    &mut side.named_ports,
+                    &mut side.not_named_ports,
+                    &mut side.services,
+                ];
+                lists.into_iter().flatten().for_each(|set| *set = index_of[set]);
+            }
+        }
+        rules
+    };
+    Policy {
+        id: policy.id.clone(),
+        tier: policy.tier.clone(),
+        selector: policy.selector.canonical().clone(),
+        inbound: rules(&policy.inbound),
+        outbound: rules(&policy.outbound),
+        untracked: policy.untracked,
+        assume_needed: policy.assume_needed,
+        at: policy.at,
+    }
+}
