@@ -10,6 +10,11 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+/// Clusters that Felix itself would not reproduce: in IPVS mode with room for two endpoint marks,
+/// which of six pods get them depends on the order of a Go map
+/// (`felix/dataplane/linux/endpoint_mgr.go:764`, v3.32.1).
+const UNREPEATABLE: [&str; 1] = ["synthetic/dataplane-5"];
+
 /// Recorded file, and the arguments that print it.
 const FILES: [(&str, &[&str]); 5] = [
     ("felix.v4.rules", &["--emit", "iptables", "--dialect", "felix"]),
@@ -110,9 +115,13 @@ fn the_whole_collection_is_reproduced_where_it_is_present() {
     assert_all_same(&first);
 
     let all = cases(&collection);
-    let same = in_parallel(&all, |case| differences(case))
+    let results = in_parallel(&all, |case| differences(case));
+    let differ: Vec<_> = all.iter().zip(&results).filter(|(_, differences)| !differences.is_empty()).collect();
+    say(&format!("{} of {} recorded clusters are reproduced", all.len() - differ.len(), all.len()));
+    let unexplained: Vec<String> = differ
         .iter()
-        .filter(|differences| differences.is_empty())
-        .count();
-    say(&format!("{same} of {} recorded clusters are reproduced", all.len()));
+        .filter(|(case, _)| !UNREPEATABLE.iter().any(|name| case.ends_with(name)))
+        .flat_map(|(_, differences)| (*differences).clone())
+        .collect();
+    assert!(unexplained.is_empty(), "{} files differ:\n{}", unexplained.len(), unexplained.join("\n"));
 }
