@@ -7,8 +7,9 @@ use crate::diagnostic::{Diagnostic, FileId, Severity};
 /// Decodes a file; the byte order mark is taken off.
 ///
 /// # Errors
-/// A diagnostic with the place of the first byte that is no UTF-8, and for UTF-16 one that says so.
-pub(super) fn decode(mut bytes: Vec<u8>, file: FileId) -> Result<String, Diagnostic> {
+/// A diagnostic with the place of the first byte that is no UTF-8, and for UTF-16 one that says so;
+/// with it the text as far as it can be shown.
+pub(super) fn decode(mut bytes: Vec<u8>, file: FileId) -> Result<String, Box<(Diagnostic, String)>> {
     const MARK: &[u8] = b"\xEF\xBB\xBF";
     if bytes.starts_with(MARK) {
         bytes.drain(..MARK.len());
@@ -18,17 +19,17 @@ pub(super) fn decode(mut bytes: Vec<u8>, file: FileId) -> Result<String, Diagnos
         Err(error) => error,
     };
     let (valid, bytes) = (error.utf8_error().valid_up_to(), error.as_bytes());
-    let text = String::from_utf8_lossy(&bytes[..valid]);
-    let fault = if bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF") {
-        Fault::new(0, "encoding", "this file is UTF-16")
-            .help("convert it: `iconv -f UTF-16 -t UTF-8 FILE | netpolc compile -`")
+    let (fault, text) = if bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF") {
+        let fault = Fault::new(0, "encoding", "this file is UTF-16");
+        let help = "convert it: `iconv -f UTF-16 -t UTF-8 FILE | netpolc compile -`";
+        (fault.help(help), String::new())
     } else {
-        let byte = bytes[valid];
-        Fault::new(valid, "encoding", format!("byte 0x{byte:02X} is not UTF-8"))
-            .help("save the file as UTF-8; it may also be no text at all")
+        let message = format!("byte 0x{:02X} is not UTF-8", bytes[valid]);
+        let help = "save the file as UTF-8; it may also be no text at all";
+        (Fault::new(valid, "encoding", message).help(help), String::from_utf8_lossy(bytes).into_owned())
     };
     let at = lines::advance(lines::start_of(file), &text[..fault.offset]);
-    Err(fault.diagnostic(Severity::Error, at))
+    Err(Box::new((fault.diagnostic(Severity::Error, at), text)))
 }
 
 #[cfg(test)]
@@ -50,7 +51,7 @@ mod tests {
             (b"a: b\nk\xC3\xBC: \xFC\n".as_slice(), at(2, 5), "0xFC"),
             (b"cut: \xE2\x82".as_slice(), at(1, 6), "0xE2"),
         ] {
-            let error = decode(bytes.to_vec(), FileId(3)).unwrap_err();
+            let (error, _) = *decode(bytes.to_vec(), FileId(3)).unwrap_err();
             assert_eq!((error.at, error.id), (place, "encoding"));
             assert!(error.message.contains(words), "{}", error.message);
         }

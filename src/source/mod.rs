@@ -149,9 +149,17 @@ impl<T: Send, F: Fn(&Object<'_>) -> T + Sync> Run<'_, T, F> {
     fn text(&mut self, found: &Found<'_>) -> Result<Text, Diagnostic> {
         let file = self.loaded.files.add(found.name.clone());
         let (bytes, again) = found.read()?;
-        let text = encoding::decode(bytes, file)?;
-        self.loaded.files.keep(file, again, &text);
-        Ok(Text { file, text, json: found.is_json() })
+        match encoding::decode(bytes, file) {
+            Ok(text) => {
+                self.loaded.files.keep(file, again, &text);
+                Ok(Text { file, text, json: found.is_json() })
+            }
+            Err(undecoded) => {
+                let (diagnostic, text) = *undecoded;
+                self.loaded.files.keep(file, again, &text);
+                Err(diagnostic)
+            }
+        }
     }
 
     /// Lowers some files.

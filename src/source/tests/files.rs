@@ -109,6 +109,14 @@ fn lines_are_given_for_kept_and_for_large_files() {
 }
 
 #[test]
+fn lines_of_other_encodings_are_shown_as_far_as_they_can_be() {
+    let loaded = read(&[text("in", b"a: b\nk: caf\xE9!\n".as_slice())], &Options::default(), |_| ());
+    let at = loaded.diagnostics[0].at.unwrap();
+    assert_eq!((at.line, at.column), (2, 7));
+    assert_eq!(loaded.files.line(at.file, 2).as_deref(), Some("k: caf\u{fffd}!"));
+}
+
+#[test]
 fn long_lines_are_given_in_excerpts() {
     let folder = Folder::new("excerpts");
     let long = format!("{{\"kind\": \"A\", \"x\": \"{}\", \"y\": 1}}", "é".repeat(1 << 20));

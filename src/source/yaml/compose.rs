@@ -297,8 +297,10 @@ fn explain(error: &ScanError, text: &str) -> Box<Fault> {
         | ErrorKind::TabInIndentation
         | ErrorKind::TabInPlainScalar
         | ErrorKind::TabAtBlockScalarStart => {
-            // the parser may stop at the end of the line before
-            let tab = text[offset..].find('\t').map_or(offset, |at| offset + at);
+            // the parser may stop behind the tab, or at the end of the line before
+            let line = text[..offset].rfind('\n').map_or(0, |newline| newline + 1);
+            let behind = text[line..offset].rfind('\t').map(|at| line + at);
+            let tab = behind.or(text[offset..].find('\t').map(|at| offset + at)).unwrap_or(offset);
             Fault::new(tab, ID, "a tab cannot indent YAML").help("use spaces")
         }
         ErrorKind::MappingValueNotAllowed => fault("a `:` cannot stand here".into())

@@ -358,7 +358,7 @@ fn faults_have_places_and_plain_words() {
     for (text, fault) in [
         ("a: 'x\nb: c\n", "this quoted string is not closed at 3"),
         ("a: [1, 2\n", "this `[` is not closed at 3"),
-        ("a:\n\tb: c\n", "a tab cannot indent YAML at 4"),
+        ("a:\n\tb: c\n", "a tab cannot indent YAML at 3"),
         ("a: b\n\tc: d\n", "a tab cannot indent YAML at 5"),
         ("a: b: c\n", "a `:` cannot stand here at 4"),
         ("a: 1\n b: 2\n", "a `:` cannot stand here at 7"),
