@@ -11,7 +11,6 @@ NETPOLC := $(TARGET)/release/netpolc
 # the sample cluster, and the worker of it that `make run` compiles
 SAMPLE := fixtures/iks
 WORKER ?= 10.176.48.67
-RUN_LINES ?= 40
 
 .DEFAULT_GOAL := help
 .PHONY: help build run test check bench fuzz clean
@@ -30,9 +29,9 @@ run: build ## compile the sample cluster for one worker (WORKER=10.176.48.78 for
 	@printf '\n%s, compiled from the manifests in %s:\n' $(WORKER) $(SAMPLE)/cluster
 	@for f in $(TARGET)/sample/*; do \
 	    printf '  %6d lines  %s\n' "$$(wc -l < $$f)" "$$f"; done
-	@printf '\nFrom %s, the rules of the policies that guard node ports,\nand the manifest line that each one comes from:\n\n' \
+	@printf '\nThe policies that guard node ports and load balancers, in the mangle table, before DNAT;\nafter each rule the manifest line that it comes from:\n\n'
+	@awk '/^\*/ {mangle = ($$0 == "*mangle")} /^-A/ {show = (mangle && $$2 ~ /^cali-pi-/)} show' \
 	    $(TARGET)/sample/save.v4.rules
-	@awk '/^-A/ {show = ($$2 ~ /^cali-p[io]-/)} show' $(TARGET)/sample/save.v4.rules | head -n $(RUN_LINES)
 
 test: ## fetch what the tests need and run all of them
 	$(CARGO) fetch --locked

@@ -1,7 +1,7 @@
 //! Every ```console block of the documentation is run, so that what it shows is what happens.
 //!
 //! Lines that begin with `$ ` are run by `sh` in the repository root, with the built program first
-//! in PATH; a line that ends in `\` goes on in the next. The lines that follow are the output,
+//! in PATH; a line that ends in `\` or `|` goes on in the next. The lines that follow are the output,
 //! standard error included. `...` on a line of its own stands for any lines. A command with nothing
 //! below it may print what it likes. No command may change the repository.
 
@@ -17,6 +17,10 @@ struct Example {
     output: Vec<String>,
 }
 
+fn goes_on(line: &str) -> bool {
+    line.ends_with(['\\', '|'])
+}
+
 fn examples(text: &str) -> Vec<Example> {
     let mut found: Vec<Example> = Vec::new();
     let mut inside = false;
@@ -30,10 +34,10 @@ fn examples(text: &str) -> Vec<Example> {
                 let command = &mut found.last_mut().expect("a command goes on").command;
                 command.push('\n');
                 command.push_str(line);
-                continued = line.ends_with('\\');
+                continued = goes_on(line);
             } else if let Some(command) = line.strip_prefix("$ ") {
                 found.push(Example { line: index + 1, command: command.to_owned(), output: Vec::new() });
-                continued = line.ends_with('\\');
+                continued = goes_on(line);
             } else {
                 let example =
                     found.last_mut().unwrap_or_else(|| panic!("line {}: output of no command", index + 1));
@@ -86,6 +90,26 @@ fn what_the_documentation_shows_is_what_happens() {
     }
     assert!(count > 0, "no examples found");
     assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// Words in backticks that look like paths of the repository, and targets of links.
+fn paths(text: &str) -> impl Iterator<Item = &str> {
+    const FOLDERS: [&str; 6] = ["src/", "tests/", "fixtures/", "docs/", "grammar/", "snapshots/"];
+    let quoted =
+        text.split('`').skip(1).step_by(2).filter(|word| FOLDERS.iter().any(|f| word.starts_with(f)));
+    let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    quoted.chain(links.filter(|link| !link.contains("://") && !link.starts_with('#')))
+}
+
+#[test]
+fn every_path_that_the_documentation_names_is_there() {
+    for document in documents() {
+        let text = std::fs::read_to_string(&document).unwrap();
+        for path in paths(&text).filter(|path| !path.contains(' ')) {
+            let beside = document.parent().expect("a document is in a folder").join(path);
+            assert!(beside.exists() || root().join(path).exists(), "{}: `{path}`", relative(&document));
+        }
+    }
 }
 
 #[test]

@@ -4,14 +4,20 @@
 
 mod common;
 
-use common::{files, in_parallel, relative, run};
+use common::{Run, files, in_parallel, relative, run};
 use std::collections::HashSet;
 use std::fmt::Write;
 use std::path::Path;
 
-/// A node without pods and policies: its rules are in all the others as well.
-const EMPTY: &str = "fixtures/compile/empty-node.yaml";
-const NODE: &str = "worker-1";
+/// A node with a pod and no policy: its rules are in all the others as well.
+const BASE: &str = "fixtures/compile/no-policy.yaml";
+/// The node of all of them, and its addresses.
+const NODE: [&str; 4] = ["--node", "worker-1", "--node-addresses", "fixtures/compile/node/ip-addr.json"];
+
+/// Compiles one part of what the manifests give for the node.
+fn compile(paths: &[&str], part: &str, more: &[&str]) -> Run {
+    run(&[&["compile"], paths, &NODE, &["--emit", part], more].concat())
+}
 
 fn assert_snapshot(folder: &str, name: &str, text: &str) {
     insta::with_settings!({
@@ -25,65 +31,72 @@ fn stem(path: &Path) -> &str {
     path.file_stem().and_then(|stem| stem.to_str()).expect("a fixture's name is UTF-8")
 }
 
-/// Lines of a dump, each with the table it is in and with the comment line that follows it.
-fn units(dump: &str) -> Vec<(&str, String)> {
+/// A line of a dump, the heading of its table, and the comment that follows it.
+struct Line<'d> {
+    table: &'d str,
+    text: &'d str,
+    comment: Option<&'d str>,
+}
+
+fn lines(dump: &str) -> Vec<Line<'_>> {
     let mut table = "";
-    let mut units: Vec<(&str, String)> = Vec::new();
-    for line in dump.lines() {
-        if line.starts_with('*') {
-            table = line;
-        } else if line.starts_with("# ") {
-            let (_, unit) = units.last_mut().expect("a comment follows its rule");
-            write!(unit, "\n{line}").unwrap();
+    let mut lines: Vec<Line> = Vec::new();
+    for text in dump.lines() {
+        if text.starts_with('*') {
+            table = text;
+        } else if text.starts_with("# ") {
+            lines.last_mut().expect("a comment follows its rule").comment = Some(text);
         } else {
-            units.push((table, line.to_owned()));
+            lines.push(Line { table, text, comment: None });
         }
     }
-    units
+    lines
 }
 
 /// What one dump has beyond another, under the headings of its tables.
 fn beyond(dump: &str, base: &str) -> String {
-    let base: HashSet<_> = units(base).into_iter().collect();
+    let base: HashSet<_> = lines(base).into_iter().map(|line| (line.table, line.text)).collect();
     let mut out = String::new();
     let mut heading = "";
-    for unit in units(dump) {
-        if !base.contains(&unit) {
-            if unit.0 != heading {
-                heading = unit.0;
-                writeln!(out, "{heading}").unwrap();
-            }
-            writeln!(out, "{}", unit.1).unwrap();
+    for line in lines(dump) {
+        if base.contains(&(line.table, line.text)) {
+            continue;
+        }
+        if line.table != heading {
+            heading = line.table;
+            writeln!(out, "{heading}").unwrap();
+        }
+        for text in [Some(line.text), line.comment].into_iter().flatten() {
+            writeln!(out, "{text}").unwrap();
         }
     }
     out
 }
 
 #[test]
-fn an_empty_node_has_the_rules_that_are_always_there() {
+fn a_node_without_policies_has_the_rules_that_are_always_there() {
     let mut text = String::new();
     for part in ["iptables", "ip6tables", "ipsets"] {
-        let result = run(&["compile", EMPTY, "--node", NODE, "--emit", part]);
+        let result = compile(&[BASE], part, &[]);
         assert_eq!(result.status, Some(0), "{}", result.stderr);
         if part == "iptables" {
             writeln!(text, "{}", result.stderr).unwrap();
         }
         write!(text, "# {part}\n{}", result.stdout).unwrap();
     }
-    assert_snapshot("compile", "empty-node", &text);
+    assert_snapshot("compile", "no-policy", &text);
 }
 
 #[test]
 fn every_story_compiles_to_its_rules() {
-    let base = |part| run(&["compile", EMPTY, "--node", NODE, "--emit", part, "--explain-origin"]).stdout;
+    let base = |part| compile(&[BASE], part, &["--explain-origin"]).stdout;
     let (base4, base6, base_sets) = (base("iptables"), base("ip6tables"), base("ipsets"));
     let stories: Vec<_> =
-        files("fixtures/compile").into_iter().filter(|path| relative(path) != EMPTY).collect();
+        files("fixtures/compile").into_iter().filter(|path| relative(path) != BASE).collect();
     let texts = in_parallel(&stories, |path| {
         let mut text = String::new();
         let mut part = |part: &str, base: &str| {
-            let arguments = ["compile", &relative(path), "--node", NODE, "--emit", part, "--explain-origin"];
-            let result = run(&arguments);
+            let result = compile(&[&relative(path)], part, &["--explain-origin"]);
             if text.is_empty() {
                 write!(text, "exit status {}\n{}\n", result.status.unwrap_or(-1), result.stderr).unwrap();
             }
@@ -105,7 +118,8 @@ fn every_story_compiles_to_its_rules() {
 fn every_mistake_gets_its_message() {
     let mistakes = files("fixtures/input");
     let texts = in_parallel(&mistakes, |path| {
-        let result = run(&["compile", &relative(path), "--node", NODE, "--emit", "iptables"]);
+        // with a node to compile for, so that the mistake is all there is to say
+        let result = compile(&[BASE, &relative(path)], "iptables", &[]);
         if result.status == Some(2) {
             assert_eq!(result.stdout, "", "{}: rules in spite of an error", path.display());
         }

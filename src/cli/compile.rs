@@ -8,7 +8,7 @@ use super::{BAD_INPUT, DONE, FINDINGS};
 use crate::diagnostic::{Diagnostic, Severity, render};
 use crate::emit::{self, Dialect};
 use crate::felix;
-use crate::ir::{IpSet, Program, RuleSet};
+use crate::ir::{Program, RuleSet};
 use crate::resolve::view::{Interface, NodeView};
 use crate::resolve::{Cluster, NodeRequest};
 use crate::syntax::ip_addr;
@@ -18,6 +18,9 @@ use std::path::Path;
 
 /// The version whose rules are rendered.
 const CALICO_VERSION: &str = "v3.32.1";
+
+/// Bytes of text that are collected before they are written.
+const CHUNK: usize = 1 << 20;
 
 /// Runs the command; gives the exit status.
 pub fn run(args: &CompileArgs) -> io::Result<u8> {
@@ -31,7 +34,7 @@ pub fn run(args: &CompileArgs) -> io::Result<u8> {
     if status == BAD_INPUT && args.format == Format::Json {
         // there is no program to print, but a reader of JSON still gets to know why
         let document = render::json::document(&said, &loaded.files);
-        Output::Stdout.write("", &to_json(&document)?)?;
+        Output::Stdout.write("", |out| out.write_all(&to_json(&document)?))?;
     }
     messages::print(&said, &loaded.files)?;
     let findings = said.iter().any(|diagnostic| diagnostic.severity >= Severity::Warning);
@@ -51,7 +54,7 @@ fn compile(
     said: &mut Vec<Diagnostic>,
 ) -> io::Result<u8> {
     if args.dump_stage == Some(Stage::Model) {
-        Output::Stdout.write("", format!("{:#?}\n", loaded.resources).as_bytes())?;
+        Output::Stdout.write("", |out| writeln!(out, "{:#?}", loaded.resources))?;
         return Ok(DONE);
     }
     let cluster = Cluster::new(&loaded.resources);
@@ -91,24 +94,28 @@ fn write(
     output: &Output,
 ) -> io::Result<()> {
     if args.dump_stage == Some(Stage::Resolve) {
-        return output.write("", format!("{view:#?}\n").as_bytes());
+        return output.write("", |out| writeln!(out, "{view:#?}"));
     }
     let program = felix::render(view);
     if args.dump_stage == Some(Stage::Ir) {
-        return output.write("", format!("{program:#?}\n").as_bytes());
+        return output.write("", |out| writeln!(out, "{program:#?}"));
     }
     match args.format {
         Format::Text => write_text(args, loaded, &program, output),
         Format::Json => {
             let diagnostics = render::json::entries(said, &loaded.files);
+            let mut families = Vec::new();
+            families.extend(wants(args, Emit::Iptables).then_some(&program.v4));
+            families.extend(wants(args, Emit::Ip6tables).then_some(&program.v6));
             let document = emit::json::Document {
                 node: &view.node,
                 calico_version: CALICO_VERSION,
-                program: &program,
+                families: &families,
+                sets: if wants(args, Emit::Ipsets) { &program.sets } else { &[] },
                 diagnostics: &diagnostics,
                 file_name: &|file| loaded.files.name(file).to_owned(),
             };
-            output.write("compile.json", &to_json(&document)?)
+            output.write("compile.json", |out| out.write_all(&to_json(&document)?))
         }
     }
 }
@@ -126,40 +133,45 @@ fn write_text(args: &CompileArgs, loaded: &Loaded, program: &Program, output: &O
         DialectArg::Save => (Dialect::Save, "save"),
     };
     let titled = args.emit == Emit::All && matches!(output, Output::Stdout);
-    let rules = |rules: Option<&RuleSet>, title: &str, version: &str| -> io::Result<()> {
+    let rules = |rules: &RuleSet, title: &str, version: &str| -> io::Result<()> {
         let mut text = String::new();
         if titled {
             text.push_str(title);
         }
-        if let Some(rules) = rules {
-            emit::write_rules(&mut text, rules, dialect, &mut |out, rule| {
-                if args.explain_origin {
-                    emit::origin::comment(out, &rule.origin, &|file| loaded.files.name(file).to_owned());
-                }
-            });
-        }
-        output.write(&format!("{word}.{version}.rules"), text.as_bytes())
+        emit::write_rules(&mut text, rules, dialect, &mut |out, rule| {
+            if args.explain_origin {
+                emit::origin::comment(out, &rule.origin, &|file| loaded.files.name(file).to_owned());
+            }
+        });
+        output.write(&format!("{word}.{version}.rules"), |out| out.write_all(text.as_bytes()))
     };
-    if matches!(args.emit, Emit::Iptables | Emit::All) {
-        rules(Some(&program.v4), "# iptables\n", "v4")?;
+    if wants(args, Emit::Iptables) {
+        rules(&program.v4, "# iptables\n", "v4")?;
     }
-    if matches!(args.emit, Emit::Ip6tables | Emit::All) {
-        rules(program.v6.as_ref(), "# ip6tables\n", "v6")?;
+    if wants(args, Emit::Ip6tables) {
+        rules(&program.v6, "# ip6tables\n", "v6")?;
     }
-    if matches!(args.emit, Emit::Ipsets | Emit::All) {
-        let mut text = String::with_capacity(sets_size(&program.sets));
-        if titled {
-            text.push_str("# ipsets\n");
-        }
-        for set in &program.sets {
-            emit::ipset::write_set(&mut text, set);
-        }
-        output.write("ipsets.txt", text.as_bytes())?;
+    if wants(args, Emit::Ipsets) {
+        output.write("ipsets.txt", |out| {
+            if titled {
+                out.write_all(b"# ipsets\n")?;
+            }
+            // sets can have millions of members: never all of them as text at once
+            let mut text = String::with_capacity(2 * CHUNK);
+            for set in &program.sets {
+                emit::ipset::write_set(&mut text, set);
+                if text.len() >= CHUNK {
+                    out.write_all(text.as_bytes())?;
+                    text.clear();
+                }
+            }
+            out.write_all(text.as_bytes())
+        })?;
     }
     Ok(())
 }
 
-/// About how many bytes the sets take as text.
-fn sets_size(sets: &[IpSet]) -> usize {
-    sets.iter().map(|set| 100 + set.len() * 52).sum()
+/// Whether a part was asked for.
+fn wants(args: &CompileArgs, part: Emit) -> bool {
+    args.emit == part || args.emit == Emit::All
 }

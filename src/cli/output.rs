@@ -13,18 +13,21 @@ pub enum Output {
 }
 
 impl Output {
-    /// Writes one part: to standard output, or to a file of this name.
-    pub fn write(&self, name: &str, text: &[u8]) -> io::Result<()> {
+    /// Writes one part: to standard output, or to a file of this name. `fill` is called with
+    /// something that takes its bytes.
+    pub fn write(&self, name: &str, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
         match self {
             Output::Stdout => {
                 let mut stdout = io::stdout().lock();
-                stdout.write_all(text)?;
+                fill(&mut stdout)?;
                 stdout.flush()
             }
             Output::Folder(folder) => {
                 fs::create_dir_all(folder).map_err(|error| naming(folder, "create folder", error))?;
                 let path = folder.join(name);
-                fs::write(&path, text).map_err(|error| naming(&path, "write", error))
+                let told = |error| naming(&path, "write", error);
+                let mut file = fs::File::create(&path).map_err(told)?;
+                fill(&mut file).map_err(told)
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{ipset, save};
 use crate::diagnostic::{FileId, Location};
-use crate::ir::{Chain, Family, IpSet, Origin, Program, Rule, RuleSet, Table};
+use crate::ir::{Chain, Family, IpSet, Origin, Rule, RuleSet, Table};
 use crate::resolve::view::SetMeaning;
 use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeSeq, Serializer};
@@ -14,8 +14,10 @@ pub struct Document<'a, D> {
     pub node: &'a str,
     /// the version of Calico whose rules these are
     pub calico_version: &'a str,
-    /// the rules and sets
-    pub program: &'a Program,
+    /// the rules, by family
+    pub families: &'a [&'a RuleSet],
+    /// the sets
+    pub sets: &'a [IpSet],
     /// diagnostics, already in their JSON form
     pub diagnostics: &'a [D],
     /// the display name of an input file
@@ -24,7 +26,6 @@ pub struct Document<'a, D> {
 
 impl<D: Serialize> Serialize for Document<'_, D> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let families: Vec<&RuleSet> = std::iter::once(&self.program.v4).chain(&self.program.v6).collect();
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("schema", "netpolc.compile/1")?;
         map.serialize_entry("node", self.node)?;
@@ -32,9 +33,9 @@ impl<D: Serialize> Serialize for Document<'_, D> {
         map.serialize_entry("diagnostics", self.diagnostics)?;
         map.serialize_entry(
             "families",
-            &Each(|| families.iter().map(|rules| RulesJson(rules, self.file_name))),
+            &Each(|| self.families.iter().map(|rules| RulesJson(rules, self.file_name))),
         )?;
-        map.serialize_entry("ipsets", &Each(|| self.program.sets.iter().map(SetJson)))?;
+        map.serialize_entry("ipsets", &Each(|| self.sets.iter().map(SetJson)))?;
         map.end()
     }
 }

@@ -22,6 +22,12 @@ pub fn write_rules(
     after_rule: &mut dyn FnMut(&mut String, &Rule),
 ) {
     for table in &rules.tables {
+        // Felix opens no table in which it writes nothing
+        if dialect == Dialect::Felix
+            && table.hooks.iter().chain(&table.chains).all(|chain| chain.rules.is_empty())
+        {
+            continue;
+        }
         out.push('*');
         out.push_str(table.name.name());
         out.push('\n');

@@ -9,7 +9,7 @@ use super::{
     dispatch, endpoint, failsafe, group, hash, ipvs, policy, static_filter, static_mangle, static_nat,
     static_raw,
 };
-use crate::ir::{Chain, Origin, Rule, RuleSet, Table, TableName};
+use crate::ir::{Chain, Family, Origin, Rule, RuleSet, Table, TableName};
 use crate::model::calico::Direction;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -22,6 +22,15 @@ pub fn rule_set(ctx: &Context) -> RuleSet {
     let shared = policy_chains(ctx);
     let tables = TableName::ALL.map(|name| table(ctx, name, &shared));
     RuleSet { family: ctx.family, tables: tables.into() }
+}
+
+/// What the kernel has where IPv6 support is off: Felix writes nothing, but at its start it asks
+/// for the mangle table, which loads it (`felix/environment/feature_detect_linux.go:356`, v3.32.1).
+pub fn ipv6_off() -> RuleSet {
+    let name = TableName::Mangle;
+    let hook = |hook: &&str| Arc::new(Chain { name: (*hook).into(), rules: Vec::new() });
+    let table = Table { name, hooks: name.hooks().iter().map(hook).collect(), chains: Vec::new() };
+    RuleSet { family: Family::V6, tables: vec![table] }
 }
 
 /// Chains of policies, profiles and groups: one text and one hash wherever they are used.

@@ -72,12 +72,12 @@ impl<'v> Context<'v> {
     }
 
     /// The packet came in from a workload.
-    pub fn from_workloads(&self) -> impl Iterator<Item = Match> + 'v {
+    pub fn workloads_in(&self) -> impl Iterator<Item = Match> + 'v {
         self.workload_patterns().map(|pattern| Match::is(Matcher::InInterface(pattern)))
     }
 
     /// The packet goes out to a workload.
-    pub fn to_workloads(&self) -> impl Iterator<Item = Match> + 'v {
+    pub fn workloads_out(&self) -> impl Iterator<Item = Match> + 'v {
         self.workload_patterns().map(|pattern| Match::is(Matcher::OutInterface(pattern)))
     }
 

@@ -155,7 +155,7 @@ pub fn hosts_mangle(ctx: &Context) -> Vec<Arc<Chain>> {
     let from_end = if wildcard_has_pre_dnat { to_wildcard(ctx, names::FROM_HOST) } else { Vec::new() };
     let mut to_end = Vec::new();
     if let Some(endpoint) = ctx.wildcard() {
-        to_end.extend(ctx.to_workloads().map(|to| {
+        to_end.extend(ctx.workloads_out().map(|to| {
             Rule::new(vec![to], Action::Return, Origin::Endpoint(endpoint.at))
                 .comment("Skip egress WHEP policy for traffic to local workload")
         }));
@@ -225,7 +225,7 @@ pub fn set_endpoint_mark(ctx: &Context) -> Vec<Arc<Chain>> {
         chains.extend(children);
     }
     rules.extend(
-        ctx.from_workloads()
+        ctx.workloads_in()
             .map(|from| Rule::new(vec![from], ctx.deny(), Origin::Static).comment("Unknown endpoint")),
     );
     let other = Action::set_masked_mark(ctx.marks.non_calico_endpoint(), ctx.marks.endpoint);

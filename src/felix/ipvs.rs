@@ -42,7 +42,7 @@ pub fn forward_endpoint_mark(ctx: &Context) -> Arc<Chain> {
     let from_calico = Match::not_mark(marks.non_calico_endpoint(), marks.endpoint);
     let mut rules = vec![Rule::new(vec![from_calico], jump(names::FROM_ENDPOINT_MARK), Origin::Static)];
     rules.extend(
-        ctx.to_workloads().map(|to| Rule::new(vec![to], jump(names::TO_WORKLOAD_DISPATCH), Origin::Static)),
+        ctx.workloads_out().map(|to| Rule::new(vec![to], jump(names::TO_WORKLOAD_DISPATCH), Origin::Static)),
     );
     rules.push(Rule::new(vec![], jump(names::TO_HOST_FORWARD), Origin::Static));
     rules.push(Rule::new(vec![], Action::clear_mark(marks.endpoint), Origin::Static));

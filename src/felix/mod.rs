@@ -40,7 +40,7 @@ pub fn render(view: &NodeView) -> Program {
     let family = |family| assemble::rule_set(&context::Context::new(view, family));
     Program {
         v4: family(Family::V4),
-        v6: view.config.ipv6_support.then(|| family(Family::V6)),
+        v6: if view.config.ipv6_support { family(Family::V6) } else { assemble::ipv6_off() },
         sets: sets::all(view),
     }
 }

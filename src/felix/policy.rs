@@ -23,6 +23,9 @@ struct Owner<'a> {
     log_prefix: Box<str>,
 }
 
+/// Where a rule, given with its index, or the owner as a whole comes from.
+type OriginOf<'a> = &'a dyn Fn(Option<(usize, &view::Rule)>) -> Origin;
+
 /// `cali-pi-` and `cali-po-` of a policy; nothing for a staged one.
 pub fn policy(ctx: &Context, policy: &Policy) -> Vec<Arc<Chain>> {
     if policy.id.kind.is_staged() {
@@ -97,7 +100,7 @@ fn render(
     direction: Direction,
     rules: &[view::Rule],
     comment: String,
-    origin: &dyn Fn(Option<(usize, &view::Rule)>) -> Origin,
+    origin: OriginOf<'_>,
 ) -> Vec<Rule> {
     let mut out = Vec::new();
     for (index, rule) in rules.iter().enumerate() {

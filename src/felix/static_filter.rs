@@ -41,7 +41,7 @@ pub fn input(ctx: &Context) -> Arc<Chain> {
         rules.push(Rule::new(vec![forwarded], Action::Return, Origin::Static));
     }
     rules.extend(
-        ctx.from_workloads()
+        ctx.workloads_in()
             .map(|from| Rule::new(vec![from], Action::Goto(names::WORKLOAD_TO_HOST.into()), Origin::Static)),
     );
     rules.push(Rule::new(vec![accepted.clone()], ctx.filter_allow(), Origin::Static));
@@ -147,7 +147,7 @@ pub fn forward(ctx: &Context) -> Arc<Chain> {
         Rule::new(vec![], Action::clear_mark(ctx.marks.all() & !accept), Origin::Static),
         Rule::new(vec![Match::mark_clear(accept)], jump(names::FROM_HOST_FORWARD), Origin::Static),
     ];
-    for (from, to) in ctx.from_workloads().zip(ctx.to_workloads()) {
+    for (from, to) in ctx.workloads_in().zip(ctx.workloads_out()) {
         rules.push(Rule::new(vec![from], jump(names::FROM_WORKLOAD_DISPATCH), Origin::Static));
         rules.push(Rule::new(vec![to], jump(names::TO_WORKLOAD_DISPATCH), Origin::Static));
     }
@@ -176,7 +176,7 @@ pub fn output(ctx: &Context) -> Arc<Chain> {
         let action = Action::Goto(names::FORWARD_ENDPOINT_MARK.into());
         rules.push(Rule::new(vec![forwarded], action, Origin::Static));
     }
-    rules.extend(ctx.to_workloads().map(|to| Rule::new(vec![to], Action::Return, Origin::Static)));
+    rules.extend(ctx.workloads_out().map(|to| Rule::new(vec![to], Action::Return, Origin::Static)));
     rules.extend(tunnels_out(ctx));
     rules.push(Rule::new(vec![], Action::clear_mark(ctx.marks.all()), Origin::Static));
     // translated traffic meets host endpoint policy in mangle, once its route is known again

@@ -33,7 +33,7 @@ pub fn prerouting(ctx: &Context) -> Arc<Chain> {
 pub fn postrouting(ctx: &Context) -> Arc<Chain> {
     let mut rules = Vec::new();
     if ctx.config().istio_ambient {
-        rules.extend(ctx.to_workloads().map(|to| {
+        rules.extend(ctx.workloads_out().map(|to| {
             let matches = vec![
                 Match::is(Matcher::Protocol(Protocol::Name("tcp".into()))),
                 Match::is(Matcher::Conntrack(ConntrackStates::NEW)),

@@ -16,8 +16,7 @@ pub fn prerouting(ctx: &Context) -> Arc<Chain> {
     }
     rules.extend(vxlan_untracked(ctx));
     rules.extend(
-        ctx.from_workloads()
-            .map(|from| Rule::new(vec![from], Action::set_mark(from_workload), Origin::Static)),
+        ctx.workloads_in().map(|from| Rule::new(vec![from], Action::set_mark(from_workload), Origin::Static)),
     );
     let marked = Match::mark_set(from_workload);
     rules.push(Rule::new(vec![marked.clone()], jump(names::RPF_SKIP), Origin::Static));

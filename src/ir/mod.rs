@@ -48,8 +48,8 @@ use std::sync::Arc;
 pub struct Program {
     /// IPv4 rules
     pub v4: RuleSet,
-    /// IPv6 rules; `None` where IPv6 support is off
-    pub v6: Option<RuleSet>,
+    /// IPv6 rules; no table has any where IPv6 support is off
+    pub v6: RuleSet,
     /// sets of both families, sorted by name
     pub sets: Vec<IpSet>,
 }
@@ -62,7 +62,7 @@ pub enum Family {
     V6,
 }
 
-/// The tables of one family, in the order raw, mangle, nat, filter.
+/// The tables of one family that the kernel has loaded, in the order raw, mangle, nat, filter.
 #[derive(Debug, Clone)]
 pub struct RuleSet {
     /// which family

@@ -193,6 +193,9 @@ pub struct EndpointPort {
     pub protocol: TransportProtocol,
 }
 
+/// A variable of a container's environment: name, and value unless it comes from elsewhere.
+pub type EnvVariable = (Spanned<Box<str>>, Option<Spanned<Box<str>>>);
+
 /// The `calico-node` DaemonSet: what it tells Felix.
 #[derive(Debug, Clone)]
 pub struct CalicoNode {
@@ -200,7 +203,7 @@ pub struct CalicoNode {
     pub meta: Meta,
     /// environment of the container `calico-node`: name and value, in order; variables that take
     /// their value from elsewhere (`valueFrom`) have `None`
-    pub env: Vec<(Spanned<Box<str>>, Option<Spanned<Box<str>>>)>,
+    pub env: Vec<EnvVariable>,
     /// the image, for its version; "" if absent
     pub image: Box<str>,
 }

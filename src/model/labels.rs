@@ -11,18 +11,11 @@ impl Labels {
     /// Packs the pairs, keeping their order. Keys and values must not contain NUL
     /// (the API server's validation sees to that; a NUL is replaced by U+FFFD).
     pub fn new<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        let mut packed = String::new();
+        let mut packer = Packer::default();
         for (key, value) in pairs {
-            for part in [key, value] {
-                if part.contains('\0') {
-                    packed.push_str(&part.replace('\0', "\u{fffd}"));
-                } else {
-                    packed.push_str(part);
-                }
-                packed.push('\0');
-            }
+            packer.push(key, value);
         }
-        Labels { packed: packed.into_boxed_str() }
+        packer.finish()
     }
 
     /// The pairs in input order.
@@ -39,5 +32,29 @@ impl Labels {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.packed.is_empty()
+    }
+}
+
+/// Packs pairs one by one.
+#[derive(Debug, Default)]
+pub struct Packer {
+    packed: String,
+}
+
+impl Packer {
+    /// Appends a pair; a NUL in it becomes U+FFFD.
+    pub fn push(&mut self, key: &str, value: &str) {
+        for part in [key, value] {
+            match memchr::memchr(0, part.as_bytes()) {
+                Some(_) => self.packed.push_str(&part.replace('\0', "\u{fffd}")),
+                None => self.packed.push_str(part),
+            }
+            self.packed.push('\0');
+        }
+    }
+
+    /// The labels.
+    pub fn finish(self) -> Labels {
+        Labels { packed: self.packed.into_boxed_str() }
     }
 }

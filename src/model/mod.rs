@@ -16,6 +16,8 @@ mod lower;
 pub mod meta;
 pub mod network_policy;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod text;
 pub mod validate;
 

@@ -1,6 +1,7 @@
 //! Scalars as text, the way Go's YAML and JSON libraries turn them.
 
-use crate::source::tree::{Node, Value};
+use crate::source::scalar::as_go_string;
+use crate::source::tree::Node;
 use std::borrow::Cow;
 
 /// A value fit for a message: control characters replaced, at most 80 characters.
@@ -23,40 +24,9 @@ pub fn excerpt(text: &str) -> Cow<'_, str> {
     Cow::Owned(short)
 }
 
-/// A scalar as the text it becomes where a string is wanted (`sigs.k8s.io/yaml`): numbers and
-/// booleans in Go's spelling; "" for null and for collections.
+/// A scalar as the text it becomes where a string is wanted; "" for null and for collections.
 pub fn scalar_text(node: Node<'_>) -> Cow<'_, str> {
-    match node.value() {
-        Value::Str(text) => Cow::Borrowed(text),
-        Value::Bool(true) => Cow::Borrowed("true"),
-        Value::Bool(false) => Cow::Borrowed("false"),
-        Value::Int(n) => Cow::Owned(n.to_string()),
-        Value::Float(x) => Cow::Owned(go_float(x)),
-        Value::Null | Value::Seq | Value::Map => Cow::Borrowed(""),
-    }
-}
-
-/// Go's `strconv.FormatFloat(x, 'g', -1, 64)`.
-pub fn go_float(x: f64) -> String {
-    if !x.is_finite() {
-        return if x.is_nan() {
-            "NaN"
-        } else if x > 0.0 {
-            "+Inf"
-        } else {
-            "-Inf"
-        }
-        .to_owned();
-    }
-    let scientific = format!("{x:e}");
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..6).contains(&exponent) {
-        format!("{x}")
-    } else {
-        let sign = if exponent < 0 { '-' } else { '+' };
-        format!("{mantissa}e{sign}{:02}", exponent.abs())
-    }
+    node.style().and_then(|style| as_go_string(node.text(), style)).unwrap_or_default()
 }
 
 /// Whether Go's `time.ParseDuration` takes the text.
@@ -89,26 +59,6 @@ pub fn go_duration(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn floats_as_go_prints_them() {
-        for (x, text) in [
-            (1.5, "1.5"),
-            (1.1, "1.1"),
-            (1e6, "1e+06"),
-            (100_000.0, "100000"),
-            (1_234_567.0, "1.234567e+06"),
-            (1_234_567.5, "1.2345675e+06"),
-            (0.0001, "0.0001"),
-            (0.00001, "1e-05"),
-            (-2.5, "-2.5"),
-            (1e21, "1e+21"),
-            (123_456.0, "123456"),
-            (0.0, "0"),
-        ] {
-            assert_eq!(go_float(x), text);
-        }
-    }
 
     #[test]
     fn durations_as_go_reads_them() {

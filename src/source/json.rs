@@ -254,9 +254,7 @@ impl<'t> Reader<'t> {
 
     /// Decodes the escape at its backslash into the buffer; gives the offset behind it.
     fn escape(&mut self, at: usize, start: usize) -> Parsed<usize> {
-        let Some(&letter) = self.text.as_bytes().get(at + 1) else {
-            return Err(unclosed(start));
-        };
+        let Some(&letter) = self.text.as_bytes().get(at + 1) else { return Err(unclosed(start)) };
         let plain = match letter {
             b'"' | b'\\' | b'/' => letter as char,
             b'n' => '\n',
@@ -334,3 +332,6 @@ fn control(byte: u8, at: usize) -> Box<Fault> {
         fault.help(format!("write it as `\\u{byte:04x}`"))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -101,14 +101,14 @@ impl Large {
         (large.shape == Shape::JsonStream || large.head.is_list()).then_some(large)
     }
 
-    /// Cuts the document into parts.
-    pub(super) fn parts<'t>(&self, whole: &Part<'t>) -> Vec<Part<'t>> {
+    /// Cuts the document into parts of at least `size` bytes.
+    pub(super) fn parts<'t>(&self, whole: &Part<'t>, size: usize) -> Vec<Part<'t>> {
         let text = whole.text;
         let mut parts = Vec::new();
         let pattern = self.pattern(text);
         let (mut at, mut placed, mut start) = (whole.at, 0, self.start);
         loop {
-            let cut = pattern.as_ref().and_then(|pattern| pattern.next(text, start + PART));
+            let cut = pattern.as_ref().and_then(|pattern| pattern.next(text, start + size));
             let (end, next) = cut.unwrap_or((text.len(), text.len()));
             at = lines::advance(at, &text[placed..start]);
             placed = start;
@@ -185,7 +185,8 @@ impl Large {
                 yaml::document(rest, 0..rest.len(), &mut tree).ok()?;
                 match tree.root() {
                     None => {}
-                    Some(root) if root.is_map() && !self.bare() => head.add(root),
+                    // keys of the list itself, so in its column
+                    Some(root) if root.is_map() && root.at().column == 1 && !self.bare() => head.add(root),
                     Some(_) => return None,
                 }
             }
@@ -241,7 +242,7 @@ fn json_head(text: &str) -> Option<Large> {
     let items = |reader: &mut json::Reader<'_>, depth, head| {
         reader.expect(b'[', "`[`").ok()?;
         let object = reader.peek() == Some(b'{');
-        object.then(|| Large { shape: Shape::JsonList { depth }, start: reader.pos, head })
+        object.then_some(Large { shape: Shape::JsonList { depth }, start: reader.pos, head })
     };
     if reader.peek() == Some(b'[') {
         return items(&mut reader, 1, Head::default());
@@ -307,3 +308,6 @@ fn yaml_head(text: &str) -> Option<Large> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests;

@@ -210,9 +210,7 @@ impl<T: Send, F: Fn(&Object<'_>) -> T + Sync> Run<'_, T, F> {
             outputs = self.lower(parts, ListHead::default());
             head = large.verify(whole, parts, &outputs);
         }
-        let Some(head) = head else {
-            return self.take(whole.lower(ListHead::default(), self.lower));
-        };
+        let Some(head) = head else { return self.take(whole.lower(ListHead::default(), self.lower)) };
         let head = head.of_items();
         if !head.kind.is_empty() && outputs.iter().any(|output| output.lacking) {
             outputs = self.lower(parts, head);

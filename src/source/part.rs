@@ -184,7 +184,7 @@ fn yaml_items<'t, T, F: Fn(&Object<'_>) -> T>(
                 yaml::reference(text, at..next, tree)?;
                 super::template::look_for(&text[at..next], tree)?;
                 let Some(root) = tree.finish() else { return Err(unfit(at)) };
-                if !root.is_seq() {
+                if !root.is_seq() || !stands_at(text, root.offset() as usize, column) {
                     return Err(unfit(at));
                 }
                 for item in root.items() {
@@ -195,6 +195,12 @@ fn yaml_items<'t, T, F: Fn(&Object<'_>) -> T>(
         }
     }
     Ok(at)
+}
+
+/// Whether nothing but so many spaces stands before an offset on its line.
+fn stands_at(text: &str, offset: usize, column: usize) -> bool {
+    let before = text[..offset].trim_end_matches(' ');
+    offset - before.len() == column && (before.is_empty() || before.ends_with('\n'))
 }
 
 /// Array elements, to the end of the text or, in the last part, to the bracket.

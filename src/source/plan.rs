@@ -83,7 +83,7 @@ impl<'t> Plan<'t> {
             return self.part(group);
         };
         let Some(whole) = group.take() else { return };
-        let parts = large.parts(&whole);
+        let parts = large.parts(&whole, PART);
         self.steps.push(Step::Large { large, whole, count: parts.len() });
         self.parts.extend(parts);
     }

@@ -12,8 +12,8 @@ pub(super) struct Splitter<'t> {
     text: &'t str,
     /// where the next document begins; `None` at the end
     next: Option<usize>,
-    /// text that kubectl and calicoctl drop, found so far
-    pub(super) dropped: Vec<Box<Fault>>,
+    /// text that kubectl and calicoctl drop, found so far, in input order
+    pub(super) dropped: Vec<Fault>,
 }
 
 impl<'t> Splitter<'t> {
@@ -29,6 +29,13 @@ impl<'t> Splitter<'t> {
         memchr::memmem::find_iter(&self.text.as_bytes()[range.clone()], &needle)
             .map(|at| range.start + at + 1)
             .find(|&at| is_mark(self.text, at, mark))
+    }
+
+    /// Notes that the text at an offset counts for nobody.
+    fn lose(&mut self, offset: usize, message: &str, instead: &str) {
+        let fault = Fault::new(offset, "document-marker", message);
+        let help = format!("kubectl and calicoctl drop it; {instead}");
+        self.dropped.push(*fault.help(help));
     }
 
     /// Whether the text has nothing but directives and comments, so that the document that the
@@ -51,39 +58,30 @@ impl Iterator for Splitter<'_> {
         let end = loop {
             match self.mark(from..self.text.len(), b"---") {
                 Some(at) if Self::is_directives(&self.text[start..at]) => from = at,
-                Some(at) => {
-                    if !rest_is_blank(self.text, at + 3) {
-                        let message = "text on the same line as `---` is lost";
-                        self.dropped.push(
-                            Fault::new(at + 3, "document-marker", message)
-                                .help("kubectl and calicoctl drop it; begin the document on the next line"),
-                        );
-                    }
-                    self.next = Some(line_end(self.text, at + 3));
-                    break at;
-                }
-                None => {
-                    self.next = None;
-                    break self.text.len();
-                }
+                end => break end,
             }
         };
-        let end = end.max(start);
-        let Some(stop) = self.mark(before..end, b"...") else {
-            return Some(start..end);
-        };
-        let after = line_end(self.text, stop + 3).min(end);
-        let mut lines = self.text[after..end].lines();
-        if lines.any(|line| {
-            !line.trim().is_empty() && !line.trim_start().starts_with('#') && line.trim() != "..."
-        }) {
-            let message = "text behind the end mark `...` is lost";
-            self.dropped.push(
-                Fault::new(after, "document-marker", message)
-                    .help("kubectl and calicoctl drop it; begin a document with a line `---`"),
-            );
+        self.next = end.map(|at| line_end(self.text, at + 3));
+        let stop = self.stop(before..end.unwrap_or(self.text.len()));
+        if let Some(at) = end.map(|at| at + 3).filter(|&at| !rest_is_blank(self.text, at)) {
+            let next = "begin the document on the next line";
+            self.lose(at, "text on the same line as `---` is lost", next);
         }
         Some(start..stop)
+    }
+}
+
+impl Splitter<'_> {
+    /// Where the document in `range` ends: at its end mark, if it has one, behind which only
+    /// comments may stand.
+    fn stop(&mut self, range: Range<usize>) -> usize {
+        let Some(stop) = self.mark(range.clone(), b"...") else { return range.end };
+        let counts = |line: &str| !line.is_empty() && !line.starts_with('#') && line != "...";
+        if self.text[stop + 3..range.end].lines().any(|line| counts(line.trim())) {
+            let next = "begin a document with a line `---`";
+            self.lose(stop, "text behind the end mark `...` is lost", next);
+        }
+        stop
     }
 }
 

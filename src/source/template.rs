@@ -16,7 +16,9 @@ pub(super) fn look_for(document: &str, tree: &Tree<'_>) -> Parsed {
     }
     for (style, offset, content) in tree.scalars() {
         if let (Style::Plain, Some(at)) = (style, content.find("{{")) {
-            return Err(braces(offset as usize, &content[at..]));
+            // a scalar of several lines is placed where it begins
+            let within = if tree.is_slice(offset, content) { at } else { 0 };
+            return Err(braces(offset as usize + within, &content[at..]));
         }
     }
     Ok(())

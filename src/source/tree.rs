@@ -72,11 +72,11 @@ pub struct Tree<'t> {
     line: u32,
     column: u32,
     lines: OnceCell<Lines>,
-    /// pairs of key nodes: a key of a mapping, and the next one that says the same
+    /// pairs of key nodes: a key of a mapping, and one behind it that says the same
     duplicates: Vec<(u32, u32)>,
 }
 
-/// A key that a mapping has twice. [`Node::get`] takes the last one, as go-yaml and encoding/json
+/// A key that a mapping has more than once. [`Node::get`] takes the last one, as go-yaml and encoding/json
 /// do where they are not strict; calicoctl refuses the object, kubectl warns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DuplicateKey<'t> {
@@ -183,6 +183,11 @@ impl<'t> Tree<'t> {
         })
     }
 
+    /// Whether the text at `offset` is this content.
+    pub(super) fn is_slice(&self, offset: u32, content: &str) -> bool {
+        self.text[offset as usize..].starts_with(content)
+    }
+
     /// Notes the keys that a mapping, already closed, has twice.
     ///
     /// The parsers call this only for mappings whose keys are not in strictly rising order, which
@@ -194,9 +199,12 @@ impl<'t> Tree<'t> {
             keys.push(id);
             id = self.nodes[self.nodes[id as usize].end as usize].end;
         }
+        // stable, so equal keys stay in input order
         keys.sort_by(|&a, &b| self.text_of(a).cmp(self.text_of(b)));
-        let same = |pair: &&[u32]| self.text_of(pair[0]) == self.text_of(pair[1]);
-        let mut pairs = keys.windows(2).filter(same).map(|pair| (pair[0], pair[1])).collect();
+        let mut pairs = Vec::new();
+        for run in keys.chunk_by(|&a, &b| self.text_of(a) == self.text_of(b)) {
+            pairs.extend(run[1..].iter().map(|&again| (run[0], again)));
+        }
         self.duplicates.append(&mut pairs);
     }
 

@@ -120,7 +120,7 @@ pub fn classify(api_version: &str, kind: &str) -> Known {
             message: format!(
                 "`{kind}` of `apiVersion: v1` is Calico's API of before v3.0, which calicoctl no longer reads"
             ),
-            help: "convert it with `calicoctl convert`, which writes `projectcalico.org/v3`",
+            help: "write it anew as `projectcalico.org/v3`: a `policy` is a GlobalNetworkPolicy now",
         },
         ("networking.k8s.io/v1beta1" | "extensions/v1beta1", "NetworkPolicy") => Known::Unreadable {
             message: format!("`{api_version}` NetworkPolicy is no longer served by any API server"),

@@ -2,7 +2,7 @@
 
 use super::reader::{self, Reader};
 use crate::model::findings::{Door, Findings};
-use crate::model::labels::Labels;
+use crate::model::labels::{Labels, Packer};
 use crate::model::meta::Meta;
 use crate::model::text::excerpt;
 use crate::source::Object;
@@ -101,15 +101,20 @@ pub fn string_map(node: Node<'_>, field: &str, findings: &mut Findings<'_>) -> L
             return Labels::default();
         }
     }
+    let mut packer = Packer::default();
     for (key, value) in node.entries() {
-        if !matches!(value.value(), Value::Str(_) | Value::Null) {
-            let reason = format!(
-                "`{field}` has the value `{}` for `{}`, which is no string",
-                excerpt(value.text()),
-                excerpt(key.text())
-            );
-            findings.turn_away("wrong-type", value.at(), &reason).help("put it in quotes");
+        match value.value() {
+            Value::Str(text) => packer.push(key.text(), text),
+            Value::Null => packer.push(key.text(), ""),
+            _ => {
+                let reason = format!(
+                    "`{field}` has the value `{}` for `{}`, which is no string",
+                    excerpt(value.text()),
+                    excerpt(key.text())
+                );
+                findings.turn_away("wrong-type", value.at(), &reason).help("put it in quotes");
+            }
         }
     }
-    reader::labels(node)
+    if node.duplicates().is_empty() { packer.finish() } else { reader::labels(node) }
 }

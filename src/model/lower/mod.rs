@@ -1,7 +1,7 @@
 //! One object → one resource, or why there is none.
 //!
 //! [`lower`] is pure and looks at one object only, so objects can be lowered in parallel; what
-//! concerns several objects is in [`super::collect`].
+//! concerns several objects is in [`mod@super::collect`].
 
 mod calico_policy;
 mod cluster_policy;
@@ -17,10 +17,6 @@ mod pool;
 pub mod reader;
 mod rule;
 mod service;
-#[cfg(test)]
-pub(crate) mod testing;
-#[cfg(test)]
-mod tests;
 mod tier;
 mod workload;
 

@@ -2,9 +2,11 @@
 
 use crate::diagnostic::{Location, Spanned};
 use crate::model::findings::Door;
-use crate::model::labels::Labels;
+use crate::model::labels::{Labels, Packer};
 use crate::model::text::scalar_text;
 use crate::source::tree::{Node, Value};
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
 
 /// A mapping, or nothing where one was left out. Reading from nothing gives nothing.
 #[derive(Clone, Copy)]
@@ -136,15 +138,20 @@ pub fn as_int(node: Node<'_>) -> Option<i64> {
     }
 }
 
-/// The pairs of a mapping; of a key written twice the last value, at the place of the first.
+/// The pairs of a mapping as texts; of a key written twice the last value.
 pub fn labels(node: Node<'_>) -> Labels {
-    let texts: Vec<_> = node.entries().map(|(key, value)| (key.text(), scalar_text(value))).collect();
-    if texts.len() < 2 {
-        return Labels::new(texts.iter().map(|(k, v)| (*k, v.as_ref())));
+    if node.duplicates().is_empty() {
+        let mut packer = Packer::default();
+        for (key, value) in node.entries() {
+            packer.push(key.text(), &scalar_text(value));
+        }
+        return packer.finish();
     }
-    let mut unique: indexmap::IndexMap<&str, &str, rustc_hash::FxBuildHasher> = indexmap::IndexMap::default();
-    for (key, value) in &texts {
-        unique.insert(key, value);
+    let mut last: IndexMap<&str, Node<'_>, FxBuildHasher> = IndexMap::default();
+    last.extend(node.entries().map(|(key, value)| (key.text(), value)));
+    let mut packer = Packer::default();
+    for (key, value) in last {
+        packer.push(key, &scalar_text(value));
     }
-    Labels::new(unique)
+    packer.finish()
 }

@@ -2,9 +2,8 @@
 
 use super::reader::Reader;
 use super::{meta, pod};
-use crate::diagnostic::Spanned;
 use crate::model::Resource;
-use crate::model::core::{CalicoNode, Controller};
+use crate::model::core::{CalicoNode, Controller, EnvVariable};
 use crate::model::findings::{Door, Findings};
 use crate::model::meta::Meta;
 use crate::source::Object;
@@ -39,7 +38,7 @@ fn calico_container<'t>(root: &Reader<'t>) -> Option<Reader<'t>> {
 }
 
 fn calico_node(meta: Meta, container: &Reader<'_>) -> CalicoNode {
-    let mut env: Vec<(Spanned<Box<str>>, Option<Spanned<Box<str>>>)> = Vec::new();
+    let mut env: Vec<EnvVariable> = Vec::new();
     for variable in container.subs("env") {
         let name = variable.spanned("name");
         let value = match (variable.has("valueFrom"), variable.has("value")) {

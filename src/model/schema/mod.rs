@@ -8,6 +8,7 @@
 pub mod check;
 pub mod felix_config;
 pub mod kubernetes;
+mod leaf;
 pub mod metadata;
 pub mod policy;
 pub mod resource;
@@ -27,6 +28,8 @@ pub enum Schema {
     Number,
     /// an integer
     Int(Int),
+    /// 4 or 6
+    IpVersion,
     /// a string
     Str(Str),
     /// a string that Go's `time.ParseDuration` takes

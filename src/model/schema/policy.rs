@@ -20,7 +20,7 @@ static DIRECTION: Schema = one_of(&["Ingress", "Egress"]);
 static TYPES: Schema = Schema::List(List { item: &DIRECTION, min: 1, max: 2, set: true });
 static HINTS: Schema = list(&one_of(&["AssumeNeededOnEveryNode"]));
 static STAGED_ACTION: Schema = one_of(&["Set", "Delete", "Learn", "Ignore"]);
-static IP_VERSION: Schema = int(FULL, (4, 6), (4, 6));
+static IP_VERSION: Schema = Schema::IpVersion;
 
 static ICMP: Schema = Schema::Object(&[
     field("type", &int(FULL, (0, 254), (0, 254))),

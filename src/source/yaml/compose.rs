@@ -4,11 +4,12 @@
 //! turned into the tree by [`super::expand`].
 
 use super::super::fault::{Fault, MAX_DEPTH, Parsed};
+use super::super::large::LARGE;
 use super::super::scalar;
 use super::super::tree::Value;
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, Tag};
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 
@@ -56,15 +57,14 @@ impl Content<'_> {
 
 /// Composes one document. No nodes if it is empty.
 pub(super) fn compose(text: &str) -> Parsed<Vec<GraphNode<'_>>> {
-    let options = granit_parser::options! {
-        emit_comments: false,
-        // as libyaml, and so go-yaml, does
-        block_scalar_eof_without_line_feed: true,
-        // the depth of both together is counted below
-        flow_nesting_limit: MAX_DEPTH,
-        block_nesting_limit: MAX_DEPTH,
-    };
-    let mut parser = Parser::new_from_str_with_options(text, options);
+    if text.len() >= LARGE {
+        // a mistake in a large document is found without keeping what comes before it
+        let mut parser = parser(text);
+        while let Some(event) = parser.next_event() {
+            event.map_err(|error| explain(&error, text))?;
+        }
+    }
+    let mut parser = parser(text);
     let mut composer = Composer {
         text,
         nodes: Vec::new(),
@@ -78,6 +78,18 @@ pub(super) fn compose(text: &str) -> Parsed<Vec<GraphNode<'_>>> {
         composer.event(event, &span)?;
     }
     Ok(composer.nodes)
+}
+
+fn parser(text: &str) -> Parser<'_, StrInput<'_>> {
+    let options = granit_parser::options! {
+        emit_comments: false,
+        // as libyaml, and so go-yaml, does
+        block_scalar_eof_without_line_feed: true,
+        // the depth of both together is counted by the composer
+        flow_nesting_limit: MAX_DEPTH,
+        block_nesting_limit: MAX_DEPTH,
+    };
+    Parser::new_from_str_with_options(text, options)
 }
 
 struct Composer<'t> {
@@ -273,10 +285,22 @@ fn explain(error: &ScanError, text: &str) -> Box<Fault> {
         ErrorKind::UnclosedFlowCollection { open } => {
             fault(format!("this `{open}` is not closed")).help("the file may be cut off")
         }
+        ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
+            fault(format!("`{open}` is closed by `{close}`"))
+        }
+        ErrorKind::UnexpectedCharacter { character } => {
+            fault(format!("unexpected `{}`", character.escape_debug()))
+                .help("a value that begins with it has to be in quotes")
+        }
         ErrorKind::TabNotAllowed
         | ErrorKind::TabInBlockIndentation
         | ErrorKind::TabInIndentation
-        | ErrorKind::TabAtBlockScalarStart => fault("a tab cannot indent YAML".into()).help("use spaces"),
+        | ErrorKind::TabInPlainScalar
+        | ErrorKind::TabAtBlockScalarStart => {
+            // the parser may stop at the end of the line before
+            let tab = text[offset..].find('\t').map_or(offset, |at| offset + at);
+            Fault::new(tab, ID, "a tab cannot indent YAML").help("use spaces")
+        }
         ErrorKind::MappingValueNotAllowed => fault("a `:` cannot stand here".into())
             .help("put a value that contains `: ` in quotes, and give each key its own line"),
         ErrorKind::UnknownAnchor => fault(format!("`{}` has no anchor in this document", token()))
@@ -292,9 +316,12 @@ fn explain(error: &ScanError, text: &str) -> Box<Fault> {
             fault("expected `:` after this key".into())
         }
         kind => {
-            let said = kind.to_string();
+            let said = kind.to_string().replace('"', "`");
             let said = said.rsplit_once(", ").map_or(said.as_str(), |(_, rest)| rest);
-            fault(said.replace('"', "`"))
+            // quotes around one character, not apostrophes
+            fault([":", "-", "%", ",", "]", "}", ">"].iter().fold(said.to_owned(), |said, quoted| {
+                said.replace(&format!("'{quoted}'"), &format!("`{quoted}`"))
+            }))
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::diagnostic::FileId;
 use crate::source::fuzz;
-use crate::source::tree::Node;
+use crate::source::tree::{Node, Value};
 use proptest::prelude::*;
 
 /// One line a node: place, style, text, children.
@@ -210,4 +210,201 @@ fn fast_path_reads_any_text_as_the_reference_does() {
     fuzz::run("[ab:\\- \n#'\"|{}\\[\\],0.\\\\&*!?>%~]{0,40}", |text| {
         agree(&text);
     });
+}
+
+/// The value as compact JSON, the last of equal keys first lost: what a consumer sees.
+fn json(node: Node<'_>) -> serde_json::Value {
+    match node.value() {
+        Value::Null => serde_json::Value::Null,
+        Value::Bool(value) => value.into(),
+        Value::Int(value) => value.into(),
+        Value::Float(value) => value.into(),
+        Value::Str(text) => text.into(),
+        Value::Seq => node.items().map(json).collect(),
+        Value::Map => node.entries().map(|(key, value)| (key.text().to_owned(), json(value))).collect(),
+    }
+}
+
+fn read(text: &str) -> Result<String, String> {
+    let mut tree = Tree::new(text, FileId(0), 1, 1);
+    document(text, 0..text.len(), &mut tree)
+        .map_err(|fault| format!("{}: {} at {}", fault.id, fault.message, fault.offset))?;
+    Ok(tree.root().map(|root| json(root).to_string()).unwrap_or_default())
+}
+
+#[test]
+fn aliases_are_repeated() {
+    for (text, expected) in [
+        ("a: &x [1, {b: c}]\nd: *x\n", r#"{"a":[1,{"b":"c"}],"d":[1,{"b":"c"}]}"#),
+        ("a: &x 1\nb: &x 2\nc: *x\n", r#"{"a":1,"b":2,"c":2}"#),
+        ("&k a: b\n*k : c\n", r#"{"a":"c"}"#),
+        ("a: &x\nb: *x\n", r#"{"a":null,"b":null}"#),
+        ("a: &x {b: &y 1}\nc: [*x, *y]\n", r#"{"a":{"b":1},"c":[{"b":1},1]}"#),
+    ] {
+        assert_eq!(read(text).as_deref(), Ok(expected), "{text:?}");
+    }
+    assert_eq!(read("a: *x\n").unwrap_err(), "yaml-syntax: `*x` has no anchor in this document at 3");
+    assert_eq!(read("a: &x [*x]\n").unwrap_err(), "yaml-syntax: `*x` stands inside what it repeats at 7");
+}
+
+#[test]
+fn merge_keys_merge_in_their_place_as_go_yaml_v2_merges() {
+    let base = "x: &x {a: 1, b: 2}\ny: &y {b: 3, c: 4}\n";
+    for (text, expected) in [
+        ("z: {<<: *x, d: 5}\n", r#"{"a":1,"b":2,"d":5}"#),
+        ("z: {<<: *x, a: 9}\n", r#"{"a":9,"b":2}"#),
+        // a merge behind a key overrides it
+        ("z: {a: 9, <<: *x}\n", r#"{"a":1,"b":2}"#),
+        // of a list, earlier ones win
+        ("z: {<<: [*x, *y]}\n", r#"{"b":2,"c":4,"a":1}"#),
+        ("z: {<<: {q: 1}}\n", r#"{"q":1}"#),
+        ("z: {'<<': *x}\n", r#"{"<<":{"a":1,"b":2}}"#),
+    ] {
+        let all: serde_json::Value = serde_json::from_str(&read(&format!("{base}{text}")).unwrap()).unwrap();
+        assert_eq!(all["z"], serde_json::from_str::<serde_json::Value>(expected).unwrap(), "{text}");
+    }
+    for text in ["a: {<<: 1}\n", "x: &x [1]\na: {<<: *x}\n", "a: {<<: [[{b: c}]]}\n"] {
+        assert!(read(text).unwrap_err().contains("needs a mapping"), "{text}");
+    }
+}
+
+#[test]
+fn tags_are_read_as_go_yaml_reads_them() {
+    for (text, expected) in [
+        ("!!str 5", "\"5\""),
+        ("!!int '5'", "5"),
+        ("!!int 0x10", "16"),
+        ("!!float 2", "2"),
+        ("!!bool 'yes'", "true"),
+        ("!!null ''", "null"),
+        ("!!str", "\"\""),
+        ("!!binary aGk=", "\"hi\""),
+        ("!!binary |\n  aG\n  k=\n", "\"hi\""),
+        ("!custom 5", "\"5\""),
+        ("! 5", "\"5\""),
+        ("!!timestamp 2020-01-01", "\"2020-01-01\""),
+        ("!!map {a: b}", r#"{"a":"b"}"#),
+        ("!!set {a: b}", r#"{"a":"b"}"#),
+        ("!Ref [a]", r#"["a"]"#),
+        ("!!int 18446744073709551615", "1.8446744073709552e+19"),
+    ] {
+        let read = read(&format!("k: {text}\n")).unwrap();
+        assert_eq!(read, format!("{{\"k\":{expected}}}"), "{text}");
+    }
+    for (text, words) in [
+        ("!!int abc", "`abc` is not a `!!int`"),
+        ("!!int 1.5", "`1.5` is not a `!!int`"),
+        ("!!int 1.0", "is not a"),
+        ("!!float x", "is not a `!!float`"),
+        ("!!bool 1", "is not a `!!bool`"),
+        ("!!null x", "is not a `!!null`"),
+        ("!!binary '*'", "not followed by base64"),
+    ] {
+        assert!(read(&format!("k: {text}\n")).unwrap_err().contains(words), "{text}");
+    }
+}
+
+#[test]
+fn keys_become_strings() {
+    for (text, expected) in [
+        ("yes: 1", "true"),
+        ("010: 1", "8"),
+        ("1.50: 1", "1.5"),
+        ("'010': 1", "010"),
+        ("2020-01-01: 1", "2020-01-01"),
+        (".inf: 1", ".inf"),
+        ("? a\n: 1", "a"),
+        ("!!int '7': 1", "7"),
+    ] {
+        assert_eq!(read(text).unwrap(), format!("{{\"{expected}\":1}}"), "{text}");
+    }
+    for (text, words) in [
+        ("~: 1", "cannot be null"),
+        (": 1", "cannot be null"),
+        ("[a]: 1", "cannot be a list"),
+        ("{a: b}: 1", "cannot be a mapping"),
+        ("? {a: b}\n: 1", "cannot be a mapping"),
+    ] {
+        assert!(read(text).unwrap_err().contains(words), "{text}: {:?}", read(text));
+    }
+}
+
+#[test]
+fn reference_places_nodes_where_they_are_written() {
+    let places = |text: &str| slow(text).unwrap();
+    assert_eq!(
+        places("k: !!x |-\n  a\nl: # c | d\n- 'b'\n"),
+        "0 Map\n 0 Plain \"k\"\n 7 Text \"a\"\n 14 Plain \"l\"\n 25 Seq\n  27 Text \"b\"\n[]"
+    );
+    // an alias is where it is asked for, what is inside is where it is written
+    assert_eq!(
+        places("a: &x [b]\nc: *x\n"),
+        "0 Map\n 0 Plain \"a\"\n 6 Seq\n  7 Plain \"b\"\n 10 Plain \"c\"\n 13 Seq\n  7 Plain \"b\"\n[]"
+    );
+}
+
+#[test]
+fn keys_that_stand_twice_are_noted_on_both_paths() {
+    let text = "b: 1\na: {x: 1, x: 2}\nb: 2\n";
+    assert!(agree(text));
+    let mut tree = Tree::new(text, FileId(0), 1, 1);
+    document(text, 0..text.len(), &mut tree).unwrap();
+    let places: Vec<_> = tree.finish().unwrap().duplicates().iter().map(|d| (d.key, d.second.line)).collect();
+    assert_eq!(places, [("x", 2), ("b", 3)]);
+}
+
+#[test]
+fn faults_have_places_and_plain_words() {
+    for (text, fault) in [
+        ("a: 'x\nb: c\n", "this quoted string is not closed at 3"),
+        ("a: [1, 2\n", "this `[` is not closed at 3"),
+        ("a:\n\tb: c\n", "a tab cannot indent YAML at 4"),
+        ("a: b\n\tc: d\n", "a tab cannot indent YAML at 5"),
+        ("a: b: c\n", "a `:` cannot stand here at 4"),
+        ("a: 1\n b: 2\n", "a `:` cannot stand here at 7"),
+        ("a:\n  - b\n c: d\n", "expected a key here at 10"),
+        ("a: {b: c]\n", "`{` is closed by `]` at 3"),
+        ("a: @b\n", "unexpected `@` at 3"),
+        ("k: \"\\q\"\n", "found unknown escape character at 3"),
+    ] {
+        let said = read(text).unwrap_err();
+        assert_eq!(said, format!("yaml-syntax: {fault}"), "{text:?}");
+    }
+}
+
+#[test]
+fn characters_that_yaml_excludes_are_refused() {
+    for (text, offset) in
+        [("a: \0\n", 3), ("a: b\u{1b}[0m\n", 4), ("a: \u{7f}", 3), ("é: \u{80}", 4), ("\u{ffff}", 0)]
+    {
+        assert_eq!(unprintable(text).map(|fault| fault.offset), Some(offset), "{text:?}");
+    }
+    for text in ["a: b\tc\r\n", "é\u{85}😀\u{a0}"] {
+        assert_eq!(unprintable(text), None, "{text:?}");
+    }
+}
+
+/// Every document of the measured clusters, if `NETPOLC_GOLDEN` names their folder.
+#[test]
+fn fast_path_reads_the_measured_clusters_as_the_reference_does() {
+    let Some(root) = std::env::var_os("NETPOLC_GOLDEN") else {
+        eprintln!("skipped: NETPOLC_GOLDEN does not name the folder of measured clusters");
+        return;
+    };
+    let folders = |path: &std::path::Path| {
+        let entries = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
+        let mut folders: Vec<_> = entries.filter(|path| path.is_dir()).collect();
+        folders.sort();
+        folders
+    };
+    let (mut documents, mut accepted) = (0, 0);
+    for case in folders(root.as_ref()).iter().flat_map(|group| folders(group)) {
+        let Ok(text) = std::fs::read_to_string(case.join("cluster.yaml")) else { continue };
+        for range in super::super::split::Splitter::new(&text) {
+            documents += 1;
+            accepted += usize::from(agree(&text[range]));
+        }
+    }
+    eprintln!("{accepted} of {documents} documents took the fast path");
+    assert!(documents > 0, "no cluster.yaml in the folders of {}", root.display());
 }

@@ -85,7 +85,7 @@ pub fn parse(text: &str) -> Result<Selector, SelectorError> {
     parse::parse(text, MAX_DEPTH).map(Selector::new)
 }
 
-/// Parses a selector that was put together from others that [`parse`] has accepted.
+/// Parses a selector that was put together from others that [`parse()`] has accepted.
 pub(crate) fn parse_derived(text: &str) -> Result<Selector, SelectorError> {
     parse::parse(text, MAX_DEPTH + DERIVED_DEPTH).map(Selector::new)
 }
