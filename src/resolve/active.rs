@@ -105,19 +105,25 @@ pub fn pod_profiles(pod: &Pod) -> Vec<Box<str>> {
     names
 }
 
+/// A pod's namespace comes before its service account, and a namespace that exists lets everything
+/// pass, so a missing service account shows in the rules without having an effect.
 fn missing_profile(name: &str, at: Location) -> Diagnostic {
-    let message = if let Some(namespace) = name.strip_prefix("kns.") {
-        format!("there is no namespace `{namespace}`, so its pods drop what no policy decides")
-    } else if let Some((namespace, account)) = name.strip_prefix("ksa.").and_then(|rest| rest.split_once('.'))
-    {
-        format!(
-            "there is no service account `{account}` in namespace `{namespace}`: its profile denies everything"
-        )
-    } else {
-        format!("there is no profile `{name}`, so its endpoints drop what no policy decides")
+    if let Some((namespace, account)) = name.strip_prefix("ksa.").and_then(|rest| rest.split_once('.')) {
+        let message = format!(
+            "there is no service account `{account}` in namespace `{namespace}`, so the rules of its profile deny everything"
+        );
+        return Diagnostic::note("missing-profile", at, message)
+            .help("add the ServiceAccount to the input, to get the rules that a cluster with it has");
+    }
+    let (what, help) = match name.strip_prefix("kns.") {
+        Some(namespace) => (format!("namespace `{namespace}`"), "add the Namespace to the input".to_owned()),
+        None => (
+            format!("profile `{name}`"),
+            format!("`{DEFAULT_ALLOW}` always exists; others come from namespaces and service accounts"),
+        ),
     };
-    Diagnostic::warning("missing-profile", at, message)
-        .help(format!("add it to the input; felix puts a profile that denies in place of `{name}`, and `{DEFAULT_ALLOW}` always exists"))
+    let message = format!("there is no {what}, so felix drops what no policy decides");
+    Diagnostic::warning("missing-profile", at, message).help(help)
 }
 
 fn plain_rule(action: Action, at: Location) -> Rule {

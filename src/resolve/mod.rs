@@ -29,6 +29,8 @@ mod policy;
 mod ranked;
 mod set_table;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 mod tier;
 mod validate;

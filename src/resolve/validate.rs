@@ -169,3 +169,43 @@ pub fn host_endpoint(endpoint: &HostEndpoint) -> Result<(), Refusal> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::FileId;
+    use crate::model::calico::Action;
+
+    const AT: Location = Location { file: FileId(0), line: 1, column: 1 };
+
+    fn refusal(change: impl FnOnce(&mut DraftRule)) -> Option<String> {
+        let mut draft = DraftRule::new(Action::Allow, AT);
+        change(&mut draft);
+        rule(&draft, &mut Selectors::default()).err().map(|refusal| refusal.reason)
+    }
+
+    /// What the schema refuses as well, and so never gets here from a manifest.
+    #[test]
+    fn rules_that_the_schema_refuses_are_refused_too() {
+        let reason = |text: &str| Some(text.to_owned());
+        assert_eq!(refusal(|rule| rule.icmp = (Some(254), Some(255))), None);
+        assert_eq!(
+            refusal(|rule| rule.icmp = (Some(255), None)),
+            reason("icmp type `255` is not between 0 and 254")
+        );
+        assert_eq!(
+            refusal(|rule| rule.not_icmp = (None, Some(-1))),
+            reason("notICMP code `-1` is not between 0 and 255")
+        );
+        assert_eq!(refusal(|rule| rule.ip_version = Some(5)), reason("ipVersion `5` is neither 4 nor 6"));
+        let tcp = || Some(Protocol::Number(6));
+        let range = |first, last| {
+            move |rule: &mut DraftRule| {
+                rule.protocol = tcp();
+                rule.source.not_ports = vec![Port::Range(first, last)];
+            }
+        };
+        assert_eq!(refusal(range(1, 65535)), None);
+        assert_eq!(refusal(range(2, 1)), reason("source.notPorts `2:1` is no range of ports"));
+    }
+}
