@@ -6,7 +6,7 @@
 //!
 //! [`Cluster::new`] does once what is the same for every node: it converts policies, pods and
 //! profiles to the form that Felix is given ([`convert`]), drops what Felix ignores
-//! ([`validate`]), and indexes everything that can be a member of a set. [`Cluster::view`] then
+//! (`validate`), and indexes everything that can be a member of a set. [`Cluster::view`] then
 //! looks at one node. Members of a set are worked out when the first node asks for them.
 
 mod active;
