@@ -169,7 +169,8 @@ fn damaged(seed: u64, manifests: &[Vec<u8>]) -> Vec<u8> {
 /// Compiles a text; says what is wrong with the answer.
 fn fault(text: &[u8], invalid: &str) -> Option<String> {
     let mut child = netpolc()
-        .args(["compile", "-", "--node", "worker-1", "--explain-origin", "--invalid", invalid])
+        .args(["compile", "fixtures/compile/no-policy.yaml", "-", "--node", "worker-1"])
+        .args(["--explain-origin", "--invalid", invalid])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

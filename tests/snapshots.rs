@@ -143,3 +143,19 @@ fn the_sample_cluster_compiles() {
         assert_snapshot("iks", worker, &text);
     }
 }
+
+#[test]
+fn every_snapshot_has_its_fixture() {
+    for folder in ["compile", "input"] {
+        let fixtures: HashSet<_> = files(&format!("fixtures/{folder}"))
+            .iter()
+            .flat_map(|path| [path.file_name(), path.file_stem()])
+            .flatten()
+            .map(|name| name.to_os_string())
+            .collect();
+        for snapshot in files(&format!("snapshots/{folder}")) {
+            let name = snapshot.file_stem().expect("a snapshot has a name");
+            assert!(fixtures.contains(name), "{} shows what is not there any more", relative(&snapshot));
+        }
+    }
+}
