@@ -116,7 +116,8 @@ fn the_whole_collection_is_reproduced_where_it_is_present() {
 
     let all = cases(&collection);
     let results = in_parallel(&all, |case| differences(case));
-    let differ: Vec<_> = all.iter().zip(&results).filter(|(_, differences)| !differences.is_empty()).collect();
+    let differ: Vec<_> =
+        all.iter().zip(&results).filter(|(_, differences)| !differences.is_empty()).collect();
     say(&format!("{} of {} recorded clusters are reproduced", all.len() - differ.len(), all.len()));
     let unexplained: Vec<String> = differ
         .iter()
