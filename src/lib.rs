@@ -24,6 +24,8 @@ pub mod cli;
 pub mod diagnostic;
 pub mod emit;
 pub mod felix;
+#[cfg(test)]
+mod fuzz;
 pub mod ir;
 pub mod model;
 pub mod resolve;

@@ -230,6 +230,4 @@ impl<T: Send, F: Fn(&Object<'_>) -> T + Sync> Run<'_, T, F> {
 }
 
 #[cfg(test)]
-mod fuzz;
-#[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! Reading in parts against reading as a whole.
 
 use super::*;
-use crate::source::fuzz;
+use crate::fuzz;
 use crate::source::sink::ListHead;
 use crate::source::tests::{dump, say, text};
 use crate::source::{Options, read};

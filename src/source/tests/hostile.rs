@@ -1,7 +1,7 @@
 //! Input made to hurt: a clear error, in bounded time and memory.
 
 use super::*;
-use crate::source::fuzz;
+use crate::fuzz;
 use proptest::prelude::*;
 use std::time::{Duration, Instant};
 

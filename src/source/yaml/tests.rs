@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::diagnostic::FileId;
-use crate::source::fuzz;
+use crate::fuzz;
 use crate::source::tree::{Node, Value};
 use proptest::prelude::*;
 

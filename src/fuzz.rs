@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// Runs a property on random values until the time is over, at least 1000 of them.
 ///
 /// The seeds are the same in every run; a longer run begins with the values of the shorter one.
-pub(super) fn run<S: Strategy>(strategy: S, property: impl Fn(S::Value)) {
+pub(crate) fn run<S: Strategy>(strategy: S, property: impl Fn(S::Value)) {
     let seconds = std::env::var("NETPOLC_FUZZ_SECONDS").ok().and_then(|it| it.parse().ok());
     let end = Instant::now() + Duration::from_secs(seconds.unwrap_or(1));
     for seed in 0u64.. {
