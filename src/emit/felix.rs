@@ -3,7 +3,7 @@
 //! Rule hashes are computed over this text, so every space counts. Facts: `felix/iptables/renderer.go:48`,
 //! `felix/iptables/match_builder.go:71`, `felix/iptables/actions.go:30`, v3.32.1.
 
-use super::text::{address, number, ports};
+use super::text::{address, conntrack_states, endpoint, ports, random, source};
 use crate::ir::{
     Action, Address, Family, MarkSpelling, Match, Matcher, Protocol, RejectWith, Rule, SetLookup, Side,
 };
@@ -96,7 +96,7 @@ fn matching(out: &mut String, condition: &Match, family: Family) {
         }
         Matcher::Conntrack(states) => {
             let _ = write!(out, "-m conntrack {not}--ctstate ");
-            super::walk::conntrack_states(out, *states);
+            conntrack_states(out, *states);
             Ok(())
         }
         Matcher::LocalAddress { side, limit_iface_out } => {
@@ -171,39 +171,4 @@ fn acting(out: &mut String, action: &Action) {
         }
         Action::Dscp(value) => write!(out, "--jump DSCP --set-dscp {value}"),
     };
-}
-
-/// Appends `address`, or `address:port` with brackets round an IPv6 address.
-pub(super) fn endpoint(out: &mut String, host: std::net::IpAddr, port: Option<u16>) {
-    host_for_port(out, host, port.is_some());
-    if let Some(port) = port {
-        out.push(':');
-        number(out, u64::from(port));
-    }
-}
-
-/// Appends `address`, or `address:first-last` with brackets round an IPv6 address.
-pub(super) fn source(out: &mut String, host: std::net::IpAddr, ports: Option<(u16, u16)>) {
-    host_for_port(out, host, ports.is_some());
-    if let Some((first, last)) = ports {
-        let _ = write!(out, ":{first}-{last}");
-    }
-}
-
-fn host_for_port(out: &mut String, host: std::net::IpAddr, with_port: bool) {
-    let brackets = with_port && host.is_ipv6();
-    if brackets {
-        out.push('[');
-    }
-    address(out, host);
-    if brackets {
-        out.push(']');
-    }
-}
-
-/// Appends ` --random-fully` if asked for.
-pub(super) fn random(out: &mut String, random_fully: bool) {
-    if random_fully {
-        out.push_str(" --random-fully");
-    }
 }

@@ -3,8 +3,7 @@
 //! The kernel keeps addresses, interfaces and the protocol apart from the other matches, so they
 //! come first in a fixed order; the other matches keep the order in which they were given.
 
-use super::felix::{endpoint, random, source};
-use super::text::{address, ports};
+use super::text::{address, conntrack_states, endpoint, ports, random, source};
 use crate::ir::{Action, Address, Family, Match, Matcher, Protocol, RejectWith, Rule, SetLookup, Side};
 use std::fmt::Write;
 
@@ -215,7 +214,7 @@ fn matching(out: &mut String, condition: &Match, family: Family, protocol: &str)
         }
         Matcher::Conntrack(states) => {
             let _ = write!(out, " -m conntrack {not}--ctstate ");
-            super::walk::conntrack_states(out, *states);
+            conntrack_states(out, *states);
             Ok(())
         }
         Matcher::LocalAddress { side, limit_iface_out } => {

@@ -1,5 +1,6 @@
 //! Pieces of text that several spellings share.
 
+use crate::ir::ConntrackStates;
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -61,6 +62,53 @@ pub fn address(out: &mut String, value: IpAddr) {
     match value {
         IpAddr::V4(v4) => ipv4(out, v4),
         IpAddr::V6(v6) => ipv6(out, v6),
+    }
+}
+
+/// Appends `address`, or `address:port` with brackets round an IPv6 address.
+pub fn endpoint(out: &mut String, host: IpAddr, port: Option<u16>) {
+    host_for_port(out, host, port.is_some());
+    if let Some(port) = port {
+        out.push(':');
+        number(out, u64::from(port));
+    }
+}
+
+/// Appends `address`, or `address:first-last` with brackets round an IPv6 address.
+pub fn source(out: &mut String, host: IpAddr, ports: Option<(u16, u16)>) {
+    host_for_port(out, host, ports.is_some());
+    if let Some((first, last)) = ports {
+        let _ = write!(out, ":{first}-{last}");
+    }
+}
+
+fn host_for_port(out: &mut String, host: IpAddr, with_port: bool) {
+    let brackets = with_port && host.is_ipv6();
+    if brackets {
+        out.push('[');
+    }
+    address(out, host);
+    if brackets {
+        out.push(']');
+    }
+}
+
+/// Appends ` --random-fully` if asked for.
+pub fn random(out: &mut String, random_fully: bool) {
+    if random_fully {
+        out.push_str(" --random-fully");
+    }
+}
+
+/// Appends the names of the states, comma separated, in iptables' order.
+pub fn conntrack_states(out: &mut String, states: ConntrackStates) {
+    let mut separator = "";
+    for (name, state) in ConntrackStates::NAMES {
+        if states.intersects(state) {
+            out.push_str(separator);
+            out.push_str(name);
+            separator = ",";
+        }
     }
 }
 

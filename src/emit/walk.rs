@@ -1,7 +1,7 @@
 //! The order of a dump: tables, chain declarations, then rules.
 
 use super::{felix, save};
-use crate::ir::{Chain, ConntrackStates, Rule, RuleSet, Table};
+use crate::ir::{Chain, Rule, RuleSet, Table};
 use std::sync::Arc;
 
 /// Which spelling.
@@ -79,18 +79,6 @@ fn declarations(out: &mut String, table: &Table, dialect: Dialect) {
         Dialect::Save => {
             declare(&table.hooks, " ACCEPT [0:0]\n");
             declare(&table.chains, " - [0:0]\n");
-        }
-    }
-}
-
-/// Appends the names of the states, comma separated, in iptables' order.
-pub(super) fn conntrack_states(out: &mut String, states: ConntrackStates) {
-    let mut separator = "";
-    for (name, state) in ConntrackStates::NAMES {
-        if states.intersects(state) {
-            out.push_str(separator);
-            out.push_str(name);
-            separator = ",";
         }
     }
 }

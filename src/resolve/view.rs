@@ -47,14 +47,7 @@ pub struct NodeView {
 /// The name that chains of the all-interfaces host endpoint carry.
 pub const WILDCARD_INTERFACE: &str = "any-interface-at-all";
 
-/// An interface of the node.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Interface {
-    /// e.g. `eth0`
-    pub name: Box<str>,
-    /// its addresses with their prefix lengths, host bits kept
-    pub addresses: Vec<IpNet>,
-}
+pub use crate::syntax::ip_addr::Interface;
 
 /// A tier, as far as rendering is concerned.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,9 +1,17 @@
 //! What `ip -j addr` prints: a node's interfaces and their addresses.
 
-use crate::resolve::view::Interface;
 use ipnet::IpNet;
 use serde::Deserialize;
 use std::net::IpAddr;
+
+/// An interface of the node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interface {
+    /// e.g. `eth0`
+    pub name: Box<str>,
+    /// its addresses with their prefix lengths, host bits kept
+    pub addresses: Vec<IpNet>,
+}
 
 #[derive(Deserialize)]
 struct Link {

@@ -90,8 +90,11 @@ fn frame(object: &Object<'_>) -> Option<Lowered> {
             "this is no Kubernetes object: a mapping with `apiVersion` and `kind` was expected",
         );
     } else if object.api_version.is_empty() {
-        let name = if object.kind.is_empty() { "this object" } else { object.kind };
-        findings.malformed(root.at(), format!("`apiVersion` is missing: {} has none", excerpt(name)));
+        let message = match object.kind {
+            "" => "this is no Kubernetes object: it has neither `apiVersion` nor `kind`".to_owned(),
+            kind => format!("`apiVersion` is missing: this {} has none", excerpt(kind)),
+        };
+        findings.malformed(root.at(), message);
     } else if object.kind.is_empty() {
         findings.malformed(root.at(), "`kind` is missing: this object has none");
     } else {
