@@ -52,6 +52,7 @@ pub fn load(paths: &[PathBuf], jobs: Option<NonZero<usize>>, invalid: Invalid) -
     let mut diagnostics = read.diagnostics;
     let refused = has_error(&collected.diagnostics);
     diagnostics.extend(collected.diagnostics);
+    diagnostics.extend(passed_over(&collected.counts));
     if nothing {
         diagnostics.push(
             Diagnostic::new("no-objects", Severity::Error, None, "there is not one object in the input")
@@ -60,6 +61,14 @@ pub fn load(paths: &[PathBuf], jobs: Option<NonZero<usize>>, invalid: Invalid) -
     }
     let unusable = malformed || nothing || (refused && invalid == Invalid::Fail);
     Loaded { files: read.files, resources: collected.resources, diagnostics, unusable }
+}
+
+/// Nothing is dropped in silence: the kinds that policy does not look at, and how many there were.
+fn passed_over(counts: &model::Counts) -> Option<Diagnostic> {
+    let kinds: Vec<String> =
+        counts.passed_over.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    let message = format!("passed over, because policy does not look at them: {}", kinds.join(", "));
+    (!kinds.is_empty()).then(|| Diagnostic::new("passed-over", Severity::Note, None, message))
 }
 
 /// Whether any of them is an error.

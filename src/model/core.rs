@@ -217,4 +217,7 @@ pub struct Controller {
     pub meta: Meta,
     /// labels of the pods it would make
     pub pod_labels: Labels,
+    /// it is to have pods with addresses of their own: neither scaled to nothing, suspended or
+    /// completed, nor on the host's network
+    pub wants_pods: bool,
 }

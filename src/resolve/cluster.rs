@@ -1,5 +1,6 @@
 //! What is the same for every node.
 
+use super::absent_pods;
 use super::contributor_scan::{self, Scanned};
 use super::contributors::Contributors;
 use super::convert::profile::Profiles;
@@ -46,6 +47,7 @@ impl<'r> Cluster<'r> {
         let mut policies = policy::all(resources, &mut sets, &mut diagnostics);
         let tiers = tier::all(resources, policies.iter().map(|policy| &*policy.tier));
         tier::sort(&mut policies, &tiers);
+        absent_pods::note(resources, &profiles, &policies, &mut diagnostics);
         let istio = selector::parse(ISTIO).expect("Felix's own selector parses");
         let (labels, ports) = (members::wanted_labels(&sets, &[&istio]), members::wanted_ports(&sets));
         let Scanned { contributors, labels, ports } =

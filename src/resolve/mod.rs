@@ -9,6 +9,7 @@
 //! (`validate`), and indexes everything that can be a member of a set. [`Cluster::view`] then
 //! looks at one node. Members of a set are worked out when the first node asks for them.
 
+mod absent_pods;
 mod active;
 pub mod address;
 mod bits;

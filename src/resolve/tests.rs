@@ -1,6 +1,7 @@
 use super::testing::*;
 use super::view::{NodeView, TierPolicies, WILDCARD_INTERFACE};
 use super::{Cluster, NodeRequest};
+use crate::diagnostic::Diagnostic;
 use crate::model::Resources;
 use crate::syntax::selector;
 use proptest::prelude::*;
@@ -739,4 +740,30 @@ fn members_are_shared_between_nodes() {
             super::view::SetMembers::Ports(_) => panic!("a set of networks"),
         };
     assert!(Arc::ptr_eq(&members("node-1"), &members("node-2")));
+}
+
+#[test]
+fn controllers_whose_pods_are_not_given_are_noted_with_the_policies_that_would_select_them() {
+    let deployment = |name: &str, replicas: u32| {
+        format!(
+            "---\nkind: Deployment\napiVersion: apps/v1\nmetadata: {{name: {name}, namespace: web}}\n\
+             spec: {{replicas: {replicas}, selector: {{matchLabels: {{app: {name}}}}}, \
+             template: {{metadata: {{labels: {{app: {name}}}}}}}}}\n"
+        )
+    };
+    let text = NODE.to_owned()
+        + &namespace("web", "")
+        + &pod("node-1", "web", "a", "app: given", "10.0.0.1")
+        + &deployment("given", 1)
+        + &deployment("absent", 2)
+        + &deployment("idle", 0)
+        + &policy("default.guard", "selector: app == 'absent'\ntypes: [Ingress]")
+        + &policy("default.other", "selector: app == 'given'\ntypes: [Ingress]");
+    let (_, diagnostics) = look(&resources(&text));
+    let notes: Vec<&Diagnostic> = diagnostics.iter().filter(|d| d.id == "pods-not-given").collect();
+    assert_eq!(notes.len(), 1, "{notes:#?}");
+    assert!(notes[0].message.starts_with("no pod of Deployment `web/absent` "), "{}", notes[0].message);
+    assert!(notes[0].message.ends_with("; 1 policy would select them"), "{}", notes[0].message);
+    assert_eq!(notes[0].related.len(), 1);
+    assert!(notes[0].related[0].message.contains("default.guard"), "{:?}", notes[0].related);
 }

@@ -7,6 +7,7 @@ use crate::model::core::{CalicoNode, Controller, EnvVariable};
 use crate::model::findings::{Door, Findings};
 use crate::model::meta::Meta;
 use crate::source::Object;
+use crate::source::tree::{Node, Value};
 
 /// Lowers a controller.
 pub fn controller(object: &Object<'_>, findings: &mut Findings<'_>) -> Resource {
@@ -22,10 +23,18 @@ pub fn controller(object: &Object<'_>, findings: &mut Findings<'_>) -> Resource 
     if object.kind == "CronJob" {
         spec = spec.sub("jobTemplate").sub("spec");
     }
+    let is = |node: Option<Node<'_>>, value: Value<'_>| node.is_some_and(|node| node.value() == value);
+    let idle = is(spec.get("replicas"), Value::Int(0))
+        || is(object.root.path(&["spec", "suspend"]), Value::Bool(true))
+        || object.root.path(&["status", "completionTime"]).is_some();
+    let template = spec.get("template");
+    let on_host =
+        is(template.and_then(|template| template.path(&["spec", "hostNetwork"])), Value::Bool(true));
     Resource::Controller(Controller {
         kind: object.kind.into(),
         meta,
-        pod_labels: pod::template_labels(spec.get("template")),
+        pod_labels: pod::template_labels(template),
+        wants_pods: !idle && !on_host,
     })
 }
 

@@ -210,7 +210,11 @@ fn no_text_of_its_own_words_panics() {
         let text: String = words.concat();
         match parse(&text) {
             Ok(selector) => {
-                assert_eq!(canonical(selector.canonical()), selector.canonical().replace("!!", ""))
+                let once = selector.canonical();
+                let twice = canonical(once);
+                // `!!` is printed for `!(!a)` but read as nothing, and a value may hold it too
+                assert!(twice == **once || once.contains("!!"), "{once} became {twice}");
+                assert_eq!(canonical(&twice), twice);
             }
             Err(error) => assert!(text.is_char_boundary(error.offset)),
         }
