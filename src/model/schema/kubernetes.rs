@@ -49,21 +49,13 @@ pub static NETWORK_POLICY: Schema = Schema::Object(&[
 ]);
 
 /// StagedKubernetesNetworkPolicy of Calico: the same body, and what to do with it.
-pub static STAGED_KUBERNETES_NETWORK_POLICY: Schema = Schema::Object(&[
-    field("apiVersion", &STR),
-    field("kind", &STR),
-    field("metadata", &METADATA),
-    field(
-        "spec",
-        &Schema::Object(&[
-            field("stagedAction", &one_of(&["Set", "Delete", "Learn", "Ignore"])),
-            field("podSelector", &LABEL_SELECTOR),
-            field("ingress", &INGRESS),
-            field("egress", &EGRESS),
-            field("policyTypes", &Schema::List(List { item: &STR, min: 1, max: 2, set: true })),
-        ]),
-    ),
-]);
+pub static STAGED_KUBERNETES_NETWORK_POLICY: Schema = object_with_spec![
+    field("stagedAction", &one_of(&["Set", "Delete", "Learn", "Ignore"])),
+    field("podSelector", &LABEL_SELECTOR),
+    field("ingress", &INGRESS),
+    field("egress", &EGRESS),
+    field("policyTypes", &Schema::List(List { item: &STR, min: 1, max: 2, set: true })),
+];
 
 static NAMESPACED_PODS: Schema =
     Schema::Object(&[field("namespaceSelector", &LABEL_SELECTOR), required("podSelector", &LABEL_SELECTOR)]);

@@ -5,6 +5,18 @@
 //! (Go's types and the field tags of `api/pkg/apis/projectcalico/v3/`, v3.32.1). What concerns
 //! several fields at once is in [`super::validate`].
 
+/// Shape of an object that is its API, kind, metadata and spec; of the spec, the fields.
+macro_rules! object_with_spec {
+    ($($field:expr),* $(,)?) => {
+        $crate::model::schema::Schema::Object(&[
+            $crate::model::schema::field("apiVersion", &$crate::model::schema::STR),
+            $crate::model::schema::field("kind", &$crate::model::schema::STR),
+            $crate::model::schema::field("metadata", &$crate::model::schema::metadata::METADATA),
+            $crate::model::schema::field("spec", &$crate::model::schema::Schema::Object(&[$($field),*])),
+        ])
+    };
+}
+
 pub mod check;
 pub mod felix_config;
 pub mod kubernetes;

@@ -1,7 +1,7 @@
 //! Calico's policies and their rules (`policy_common.go`, `globalnetworkpolicy.go`, `networkpolicy.go`
 //! and their staged kinds in `api/pkg/apis/projectcalico/v3/`, v3.32.1).
 
-use super::metadata::{METADATA, STRING_MAP};
+use super::metadata::STRING_MAP;
 use super::{
     Check, FULL, List, STR, STRING_SET, STRINGS, Schema, field, int, list, one_of, required, string,
 };
@@ -64,14 +64,11 @@ static RULE: Schema = Schema::Object(&[
 /// A list of rules.
 pub static RULES: Schema = list(&RULE);
 
-/// GlobalNetworkPolicy.
-pub static GLOBAL_NETWORK_POLICY: Schema = Schema::Object(&[
-    field("apiVersion", &STR),
-    field("kind", &STR),
-    field("metadata", &METADATA),
-    field(
-        "spec",
-        &Schema::Object(&[
+/// A policy of the whole cluster; a staged one says first what becomes of it.
+macro_rules! global_policy {
+    ($($first:expr)?) => {
+        object_with_spec![
+            $($first,)?
             field("tier", &NAME),
             field("order", &NUMBER),
             field("ingress", &RULES),
@@ -84,72 +81,35 @@ pub static GLOBAL_NETWORK_POLICY: Schema = Schema::Object(&[
             field("serviceAccountSelector", &STR),
             field("namespaceSelector", &STR),
             field("performanceHints", &HINTS),
-        ]),
-    ),
-]);
+        ]
+    };
+}
+
+/// A policy of a namespace; a staged one says first what becomes of it.
+macro_rules! namespaced_policy {
+    ($($first:expr)?) => {
+        object_with_spec![
+            $($first,)?
+            field("tier", &NAME),
+            field("order", &NUMBER),
+            field("ingress", &RULES),
+            field("egress", &RULES),
+            field("selector", &STR),
+            field("types", &TYPES),
+            field("serviceAccountSelector", &STR),
+            field("performanceHints", &HINTS),
+        ]
+    };
+}
+
+/// GlobalNetworkPolicy.
+pub static GLOBAL_NETWORK_POLICY: Schema = global_policy![];
 
 /// NetworkPolicy of Calico.
-pub static NETWORK_POLICY: Schema = Schema::Object(&[
-    field("apiVersion", &STR),
-    field("kind", &STR),
-    field("metadata", &METADATA),
-    field(
-        "spec",
-        &Schema::Object(&[
-            field("tier", &NAME),
-            field("order", &NUMBER),
-            field("ingress", &RULES),
-            field("egress", &RULES),
-            field("selector", &STR),
-            field("types", &TYPES),
-            field("serviceAccountSelector", &STR),
-            field("performanceHints", &HINTS),
-        ]),
-    ),
-]);
+pub static NETWORK_POLICY: Schema = namespaced_policy![];
 
 /// StagedGlobalNetworkPolicy.
-pub static STAGED_GLOBAL_NETWORK_POLICY: Schema = Schema::Object(&[
-    field("apiVersion", &STR),
-    field("kind", &STR),
-    field("metadata", &METADATA),
-    field(
-        "spec",
-        &Schema::Object(&[
-            field("stagedAction", &STAGED_ACTION),
-            field("tier", &NAME),
-            field("order", &NUMBER),
-            field("ingress", &RULES),
-            field("egress", &RULES),
-            field("selector", &STR),
-            field("types", &TYPES),
-            field("doNotTrack", &BOOL),
-            field("preDNAT", &BOOL),
-            field("applyOnForward", &BOOL),
-            field("serviceAccountSelector", &STR),
-            field("namespaceSelector", &STR),
-            field("performanceHints", &HINTS),
-        ]),
-    ),
-]);
+pub static STAGED_GLOBAL_NETWORK_POLICY: Schema = global_policy![field("stagedAction", &STAGED_ACTION)];
 
 /// StagedNetworkPolicy.
-pub static STAGED_NETWORK_POLICY: Schema = Schema::Object(&[
-    field("apiVersion", &STR),
-    field("kind", &STR),
-    field("metadata", &METADATA),
-    field(
-        "spec",
-        &Schema::Object(&[
-            field("stagedAction", &STAGED_ACTION),
-            field("tier", &NAME),
-            field("order", &NUMBER),
-            field("ingress", &RULES),
-            field("egress", &RULES),
-            field("selector", &STR),
-            field("types", &TYPES),
-            field("serviceAccountSelector", &STR),
-            field("performanceHints", &HINTS),
-        ]),
-    ),
-]);
+pub static STAGED_NETWORK_POLICY: Schema = namespaced_policy![field("stagedAction", &STAGED_ACTION)];

@@ -75,38 +75,30 @@ static ENDPOINT_PORT: Schema = Schema::Object(&[
 ]);
 
 /// HostEndpoint.
-pub static HOST_ENDPOINT: Schema = Schema::Object(&[
-    field("apiVersion", &STR),
-    field("kind", &STR),
-    field("metadata", &METADATA),
+pub static HOST_ENDPOINT: Schema = object_with_spec![
     field(
-        "spec",
-        &Schema::Object(&[
-            field(
-                "node",
-                &string(
-                    Check::MaxLen(253),
-                    Check::Test(names::is_subdomain_form, "name of lower-case letters, digits, `-` and `.`"),
-                ),
-            ),
-            field(
-                "interfaceName",
-                &string(Check::MaxLen(15), Check::Test(names::is_interface, "name of an interface, nor `*`")),
-            ),
-            field(
-                "expectedIPs",
-                &Schema::List(List {
-                    item: &string(Check::Any, Check::Test(is_address, "IP address")),
-                    min: 0,
-                    max: usize::MAX,
-                    set: true,
-                }),
-            ),
-            field("profiles", &Schema::List(List { item: &NAME, min: 0, max: usize::MAX, set: true })),
-            field("ports", &list(&ENDPOINT_PORT)),
-        ]),
+        "node",
+        &string(
+            Check::MaxLen(253),
+            Check::Test(names::is_subdomain_form, "name of lower-case letters, digits, `-` and `.`"),
+        ),
     ),
-]);
+    field(
+        "interfaceName",
+        &string(Check::MaxLen(15), Check::Test(names::is_interface, "name of an interface, nor `*`")),
+    ),
+    field(
+        "expectedIPs",
+        &Schema::List(List {
+            item: &string(Check::Any, Check::Test(is_address, "IP address")),
+            min: 0,
+            max: usize::MAX,
+            set: true,
+        }),
+    ),
+    field("profiles", &Schema::List(List { item: &NAME, min: 0, max: usize::MAX, set: true })),
+    field("ports", &list(&ENDPOINT_PORT)),
+];
 
 static MODE: Schema = one_of(&["Never", "Always", "CrossSubnet"]);
 
@@ -151,81 +143,65 @@ static ENABLED: Schema = string(Check::OneOf(&["Enabled", "Disabled"]), Check::A
 static PRIORITY: Schema = int(FULL, (1, 2_147_483_646), (1, 2_147_483_646));
 
 /// BGPConfiguration.
-pub static BGP_CONFIGURATION: Schema = Schema::Object(&[
-    field("apiVersion", &STR),
-    field("kind", &STR),
-    field("metadata", &METADATA),
+pub static BGP_CONFIGURATION: Schema = object_with_spec![
     field(
-        "spec",
-        &Schema::Object(&[
-            field(
-                "logSeverityScreen",
-                &string(
-                    Check::Fold(&["Trace", "Debug", "Info", "Warning", "Error", "Fatal"]),
-                    Check::OneOf(&["Trace", "Debug", "Info", "Warning", "Error", "Fatal"]),
-                ),
-            ),
-            field("nodeToNodeMeshEnabled", &BOOL),
-            field("asNumber", &Schema::AsNumber),
-            field("serviceLoadBalancerIPs", &CIDR_BLOCKS),
-            field("serviceExternalIPs", &CIDR_BLOCKS),
-            field("serviceClusterIPs", &CIDR_BLOCKS),
-            field("serviceLoadBalancerAggregation", &ENABLED),
-            field("communities", &list(&Schema::Object(&[field("name", &NAME), field("value", &STR)]))),
-            field(
-                "prefixAdvertisements",
-                &list(&Schema::Object(&[
-                    field(
-                        "cidr",
-                        &string(Check::Test(is_cidr, "CIDR"), Check::Test(is_net, "CIDR without host bits")),
-                    ),
-                    field("communities", &STRINGS),
-                ])),
-            ),
-            field("listenPort", &int(U16, (1, 65_535), U16)),
-            field(
-                "nodeMeshPassword",
-                &Schema::Object(&[field(
-                    "secretKeyRef",
-                    &Schema::Object(&[required("key", &STR), field("name", &STR), field("optional", &BOOL)]),
-                )]),
-            ),
-            field("nodeMeshMaxRestartTime", &Schema::Duration),
-            field("bindMode", &string(Check::OneOf(&["None", "NodeIP"]), Check::Any)),
-            field(
-                "ignoredInterfaces",
-                &Schema::List(List {
-                    item: &string(Check::Any, Check::Test(is_ignored_interface, "name of an interface")),
-                    min: 0,
-                    max: usize::MAX,
-                    set: true,
-                }),
-            ),
-            field("localWorkloadPeeringIPV4", &string(Check::Any, Check::Test(is_v4, "IPv4 address"))),
-            field("localWorkloadPeeringIPV6", &string(Check::Any, Check::Test(is_v6, "IPv6 address"))),
-            field("programClusterRoutes", &ENABLED),
-            field("ipv4NormalRoutePriority", &PRIORITY),
-            field("ipv6NormalRoutePriority", &PRIORITY),
-        ]),
+        "logSeverityScreen",
+        &string(
+            Check::Fold(&["Trace", "Debug", "Info", "Warning", "Error", "Fatal"]),
+            Check::OneOf(&["Trace", "Debug", "Info", "Warning", "Error", "Fatal"]),
+        ),
     ),
-]);
+    field("nodeToNodeMeshEnabled", &BOOL),
+    field("asNumber", &Schema::AsNumber),
+    field("serviceLoadBalancerIPs", &CIDR_BLOCKS),
+    field("serviceExternalIPs", &CIDR_BLOCKS),
+    field("serviceClusterIPs", &CIDR_BLOCKS),
+    field("serviceLoadBalancerAggregation", &ENABLED),
+    field("communities", &list(&Schema::Object(&[field("name", &NAME), field("value", &STR)]))),
+    field(
+        "prefixAdvertisements",
+        &list(&Schema::Object(&[
+            field(
+                "cidr",
+                &string(Check::Test(is_cidr, "CIDR"), Check::Test(is_net, "CIDR without host bits")),
+            ),
+            field("communities", &STRINGS),
+        ])),
+    ),
+    field("listenPort", &int(U16, (1, 65_535), U16)),
+    field(
+        "nodeMeshPassword",
+        &Schema::Object(&[field(
+            "secretKeyRef",
+            &Schema::Object(&[required("key", &STR), field("name", &STR), field("optional", &BOOL)]),
+        )]),
+    ),
+    field("nodeMeshMaxRestartTime", &Schema::Duration),
+    field("bindMode", &string(Check::OneOf(&["None", "NodeIP"]), Check::Any)),
+    field(
+        "ignoredInterfaces",
+        &Schema::List(List {
+            item: &string(Check::Any, Check::Test(is_ignored_interface, "name of an interface")),
+            min: 0,
+            max: usize::MAX,
+            set: true,
+        }),
+    ),
+    field("localWorkloadPeeringIPV4", &string(Check::Any, Check::Test(is_v4, "IPv4 address"))),
+    field("localWorkloadPeeringIPV6", &string(Check::Any, Check::Test(is_v6, "IPv6 address"))),
+    field("programClusterRoutes", &ENABLED),
+    field("ipv4NormalRoutePriority", &PRIORITY),
+    field("ipv6NormalRoutePriority", &PRIORITY),
+];
 
 /// ClusterInformation.
-pub static CLUSTER_INFORMATION: Schema = Schema::Object(&[
-    field("apiVersion", &STR),
-    field("kind", &STR),
-    field("metadata", &METADATA),
-    field(
-        "spec",
-        &Schema::Object(&[
-            field("clusterGUID", &STR),
-            field("clusterType", &STR),
-            field("calicoVersion", &STR),
-            field("datastoreReady", &BOOL),
-            field("variant", &STR),
-        ]),
-    ),
-]);
+pub static CLUSTER_INFORMATION: Schema = object_with_spec![
+    field("clusterGUID", &STR),
+    field("clusterType", &STR),
+    field("calicoVersion", &STR),
+    field("datastoreReady", &BOOL),
+    field("variant", &STR),
+];
 
 static SWITCH: Schema = one_of(&["Enabled", "Disabled"]);
 static RECONCILER: Schema = Schema::Object(&[field("reconcilerPeriod", &Schema::Duration)]);
