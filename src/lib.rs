@@ -20,6 +20,7 @@
 //!
 //! No stage prints, exits or reads files but [`source`] and [`cli`].
 
+pub mod check;
 pub mod cli;
 pub mod diagnostic;
 pub mod emit;

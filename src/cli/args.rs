@@ -1,5 +1,7 @@
 //! What can be typed.
 
+use crate::diagnostic::{Confidence, Severity};
+use crate::model::InvalidMode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -17,6 +19,8 @@ pub struct Cli {
 pub enum Command {
     /// Print the iptables rules and ipsets of a node
     Compile(CompileArgs),
+    /// Say what would be refused or ignored, and what works otherwise than it reads
+    Check(CheckArgs),
 }
 
 /// `netpolc compile`
@@ -71,6 +75,84 @@ pub struct CompileArgs {
     pub jobs: Option<std::num::NonZero<usize>>,
 }
 
+/// `netpolc check`
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Manifests: files, folders (searched for .yaml, .yml and .json), or - for standard input
+    #[arg(required_unless_present_any = ["list", "explain"], value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+
+    /// Look at the rules of this node only [default: every node of the input]
+    #[arg(long)]
+    pub node: Option<String>,
+
+    /// The node's addresses: what `ip -j addr` prints there
+    #[arg(long, value_name = "FILE", requires = "node")]
+    pub node_addresses: Option<PathBuf>,
+
+    /// Text, or one JSON document
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+
+    /// Leave out what is less severe
+    #[arg(long, value_enum, value_name = "SEVERITY", default_value = "note")]
+    pub min_severity: MinSeverity,
+
+    /// Leave out what is less sure
+    #[arg(long, value_enum, value_name = "CONFIDENCE", default_value = "possible")]
+    pub min_confidence: MinConfidence,
+
+    /// Print a table of all checks
+    #[arg(long, conflicts_with_all = ["paths", "explain"])]
+    pub list: bool,
+
+    /// Print what a check is about
+    #[arg(long, value_name = "ID", conflicts_with = "paths")]
+    pub explain: Option<String>,
+
+    /// Threads [default: one for each processor]
+    #[arg(long, short = 'j', value_name = "N")]
+    pub jobs: Option<std::num::NonZero<usize>>,
+}
+
+/// Severities, for a threshold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum MinSeverity {
+    Note,
+    Warning,
+    Error,
+}
+
+impl From<MinSeverity> for Severity {
+    fn from(severity: MinSeverity) -> Self {
+        match severity {
+            MinSeverity::Note => Severity::Note,
+            MinSeverity::Warning => Severity::Warning,
+            MinSeverity::Error => Severity::Error,
+        }
+    }
+}
+
+/// Confidences, for a threshold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum MinConfidence {
+    Possible,
+    Likely,
+    Certain,
+}
+
+impl From<MinConfidence> for Confidence {
+    fn from(confidence: MinConfidence) -> Self {
+        match confidence {
+            MinConfidence::Possible => Confidence::Possible,
+            MinConfidence::Likely => Confidence::Likely,
+            MinConfidence::Certain => Confidence::Certain,
+        }
+    }
+}
+
 /// Parts of a node's program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Emit {
@@ -108,6 +190,15 @@ pub enum Invalid {
     Fail,
     /// Leave them out, as a cluster would
     Skip,
+}
+
+impl From<Invalid> for InvalidMode {
+    fn from(invalid: Invalid) -> Self {
+        match invalid {
+            Invalid::Fail => InvalidMode::Fail,
+            Invalid::Skip => InvalidMode::Skip,
+        }
+    }
 }
 
 /// Stages that can be printed.

@@ -3,7 +3,7 @@
 use super::args::{CompileArgs, DialectArg, Emit, Format, Invalid, Stage};
 use super::load::{self, Loaded};
 use super::messages;
-use super::output::{Output, naming};
+use super::output::{Output, to_json};
 use super::{BAD_INPUT, DONE, FINDINGS};
 use crate::diagnostic::{Diagnostic, Severity, render};
 use crate::emit::{self, Dialect};
@@ -11,10 +11,7 @@ use crate::felix;
 use crate::ir::{Program, RuleSet};
 use crate::resolve::view::{Interface, NodeView};
 use crate::resolve::{Cluster, NodeRequest};
-use crate::syntax::ip_addr;
-use serde::Serialize;
 use std::io;
-use std::path::Path;
 
 /// The version whose rules are rendered.
 const CALICO_VERSION: &str = "v3.32.1";
@@ -24,11 +21,12 @@ const CHUNK: usize = 1 << 20;
 
 /// Runs the command; gives the exit status.
 pub fn run(args: &CompileArgs) -> io::Result<u8> {
-    let interfaces = args.node_addresses.as_deref().map(read_interfaces).transpose()?;
-    let loaded = load::load(&args.paths, args.jobs, args.invalid);
-    let mut said = loaded.diagnostics.clone();
-    let mut status = if loaded.unusable { BAD_INPUT } else { DONE };
-    if !loaded.unusable {
+    let interfaces = args.node_addresses.as_deref().map(load::interfaces).transpose()?;
+    let loaded = load::load(&args.paths, args.jobs, args.invalid.into());
+    let mut said = loaded.all_diagnostics();
+    let refused = args.invalid == Invalid::Fail && load::has_error(&said);
+    let mut status = if loaded.unusable || refused { BAD_INPUT } else { DONE };
+    if status == DONE {
         status = compile(args, &loaded, interfaces.as_deref(), &mut said)?;
     }
     if status == BAD_INPUT && args.format == Format::Json {
@@ -41,11 +39,6 @@ pub fn run(args: &CompileArgs) -> io::Result<u8> {
     Ok(if status == DONE && findings { FINDINGS } else { status })
 }
 
-fn read_interfaces(path: &Path) -> io::Result<Vec<Interface>> {
-    let text = std::fs::read_to_string(path).map_err(|error| naming(path, "read", error))?;
-    ip_addr::parse(&text).map_err(|error| io::Error::other(format!("`{}`: {error}", path.display())))
-}
-
 /// Compiles the nodes asked for and adds to `said` what there is to say.
 fn compile(
     args: &CompileArgs,
@@ -54,10 +47,10 @@ fn compile(
     said: &mut Vec<Diagnostic>,
 ) -> io::Result<u8> {
     if args.dump_stage == Some(Stage::Model) {
-        Output::Stdout.write("", |out| writeln!(out, "{:#?}", loaded.resources))?;
+        Output::Stdout.write("", |out| writeln!(out, "{:#?}", loaded.collected.resources))?;
         return Ok(DONE);
     }
-    let cluster = Cluster::new(&loaded.resources);
+    let cluster = Cluster::new(&loaded.collected.resources);
     said.extend_from_slice(cluster.diagnostics());
     let nodes: Vec<String> = match &args.node {
         Some(node) => vec![node.clone()],
@@ -118,12 +111,6 @@ fn write(
             output.write("compile.json", |out| out.write_all(&to_json(&document)?))
         }
     }
-}
-
-fn to_json(document: &impl Serialize) -> io::Result<Vec<u8>> {
-    let mut text = serde_json::to_vec_pretty(document).map_err(io::Error::other)?;
-    text.push(b'\n');
-    Ok(text)
 }
 
 /// Parts in a fixed order; on standard output several parts are told apart by a comment line.

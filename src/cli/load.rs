@@ -1,23 +1,31 @@
 //! Paths → resources: the stages `source` and `model` together.
 
-use super::args::Invalid;
+use super::output::naming;
 use crate::diagnostic::{Diagnostic, FileId, Location, Severity, render::SourceLines};
-use crate::model::{self, Resources};
+use crate::model::{self, Collected, InvalidMode};
 use crate::source::{self, Files, Input};
+use crate::syntax::ip_addr::{self, Interface};
+use std::io;
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The input, read and typed.
 pub struct Loaded {
     /// the files, for names and lines
     pub files: Files,
-    /// what a cluster would store
-    pub resources: Resources,
-    /// what there is to say about it
+    /// what a cluster would store, and what it would not
+    pub collected: Collected,
+    /// what there is to say about the text itself
     pub diagnostics: Vec<Diagnostic>,
-    /// the input must not be used: a document is malformed, or an object would be refused and
-    /// that was to be an error
+    /// there is nothing to use: a document is malformed, or there is no object
     pub unusable: bool,
+}
+
+impl Loaded {
+    /// Everything there is to say about the input.
+    pub fn all_diagnostics(&self) -> Vec<Diagnostic> {
+        [&*self.diagnostics, &*self.collected.diagnostics].concat()
+    }
 }
 
 impl SourceLines for Files {
@@ -35,7 +43,7 @@ impl SourceLines for Files {
 }
 
 /// Reads all paths.
-pub fn load(paths: &[PathBuf], jobs: Option<NonZero<usize>>, invalid: Invalid) -> Loaded {
+pub fn load(paths: &[PathBuf], jobs: Option<NonZero<usize>>, invalid: InvalidMode) -> Loaded {
     let inputs: Vec<Input> = paths
         .iter()
         .map(|path| if path.as_os_str() == "-" { Input::Stdin } else { Input::Path(path.clone()) })
@@ -43,15 +51,9 @@ pub fn load(paths: &[PathBuf], jobs: Option<NonZero<usize>>, invalid: Invalid) -
     let options = source::Options { threads: jobs.map_or(0, NonZero::get) };
     let read = source::read(&inputs, &options, model::lower);
     let malformed = has_error(&read.diagnostics);
-    let mode = match invalid {
-        Invalid::Fail => model::InvalidMode::Fail,
-        Invalid::Skip => model::InvalidMode::Skip,
-    };
     let nothing = read.values.is_empty() && !malformed;
-    let collected = model::collect(read.values, mode);
+    let collected = model::collect(read.values, invalid);
     let mut diagnostics = read.diagnostics;
-    let refused = has_error(&collected.diagnostics);
-    diagnostics.extend(collected.diagnostics);
     diagnostics.extend(passed_over(&collected.counts));
     if nothing {
         diagnostics.push(
@@ -59,8 +61,13 @@ pub fn load(paths: &[PathBuf], jobs: Option<NonZero<usize>>, invalid: Invalid) -
                 .help("name files or folders with Kubernetes and Calico manifests"),
         );
     }
-    let unusable = malformed || nothing || (refused && invalid == Invalid::Fail);
-    Loaded { files: read.files, resources: collected.resources, diagnostics, unusable }
+    Loaded { files: read.files, collected, diagnostics, unusable: malformed || nothing }
+}
+
+/// Reads what `ip -j addr` prints.
+pub fn interfaces(path: &Path) -> io::Result<Vec<Interface>> {
+    let text = std::fs::read_to_string(path).map_err(|error| naming(path, "read", error))?;
+    ip_addr::parse(&text).map_err(|error| io::Error::other(format!("`{}`: {error}", path.display())))
 }
 
 /// Nothing is dropped in silence: the kinds that policy does not look at, and how many there were.

@@ -1,6 +1,7 @@
 //! Arguments → calls; the only place that prints and exits.
 
 mod args;
+mod check;
 mod compile;
 mod load;
 mod messages;
@@ -21,6 +22,7 @@ pub fn main() -> ExitCode {
     let cli = args::Cli::parse();
     let outcome = match cli.command {
         args::Command::Compile(args) => compile::run(&args),
+        args::Command::Check(args) => check::run(&args),
     };
     match outcome {
         Ok(status) => ExitCode::from(status),

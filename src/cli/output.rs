@@ -1,5 +1,6 @@
 //! Where output goes.
 
+use serde::Serialize;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -36,4 +37,11 @@ impl Output {
 /// An I/O error with the path and what was tried in its text.
 pub fn naming(path: &Path, tried: &str, error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot {tried} `{}`: {error}", path.display()))
+}
+
+/// A document as indented JSON with a line break at its end.
+pub fn to_json(document: &impl Serialize) -> io::Result<Vec<u8>> {
+    let mut text = serde_json::to_vec_pretty(document).map_err(io::Error::other)?;
+    text.push(b'\n');
+    Ok(text)
 }

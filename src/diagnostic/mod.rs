@@ -65,6 +65,17 @@ pub enum Severity {
     Error,
 }
 
+/// How sure it is that what a diagnostic says is what happens, or is not what was meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Confidence {
+    /// it may well be meant, or depend on what the input does not say
+    Possible,
+    /// it is rarely meant
+    Likely,
+    /// a fact
+    Certain,
+}
+
 /// A further place that explains a diagnostic ("first defined here").
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Related {
@@ -81,6 +92,8 @@ pub struct Diagnostic {
     pub id: &'static str,
     /// how bad
     pub severity: Severity,
+    /// how sure it is
+    pub confidence: Confidence,
     /// what is wrong
     pub message: String,
     /// the place; `None` only where no input line is to blame (a missing node, say)
@@ -114,7 +127,8 @@ impl Diagnostic {
         at: Option<Location>,
         message: impl Into<String>,
     ) -> Self {
-        Diagnostic { id, severity, message: message.into(), at, help: None, related: Vec::new() }
+        let confidence = Confidence::Certain;
+        Diagnostic { id, severity, confidence, message: message.into(), at, help: None, related: Vec::new() }
     }
 
     /// Adds what to do about it.

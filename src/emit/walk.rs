@@ -1,7 +1,7 @@
 //! The order of a dump: tables, chain declarations, then rules.
 
 use super::{felix, save};
-use crate::ir::{Chain, Rule, RuleSet, Table};
+use crate::ir::{Chain, Family, Rule, RuleSet, Table};
 use std::sync::Arc;
 
 /// Which spelling.
@@ -58,6 +58,15 @@ pub fn write_rules(
         }
         out.push_str("COMMIT\n");
     }
+}
+
+/// One rule as `iptables-save` prints it, without a line break; of a rule that the kernel keeps as
+/// several, the first.
+pub fn saved_rule(chain: &Chain, rule: &Rule, family: Family) -> String {
+    let mut out = String::new();
+    begin(&mut out, chain);
+    save::body(&mut out, rule, family, 0);
+    out
 }
 
 fn begin(out: &mut String, chain: &Chain) {

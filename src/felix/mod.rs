@@ -32,6 +32,8 @@ mod static_mangle;
 mod static_nat;
 mod static_raw;
 
+pub use policy::positive_blocks;
+
 use crate::ir::{Family, Program};
 use crate::resolve::view::NodeView;
 

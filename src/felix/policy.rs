@@ -7,7 +7,7 @@ use super::group::policy_chain;
 use super::names;
 use super::nflog;
 use super::rule_match::{self, Reduced, ReducedSide};
-use crate::ir::{Action, Chain, Match, Matcher, Origin, PolicyRule, Rule, Side};
+use crate::ir::{Action, Chain, Family, Match, Matcher, Origin, PolicyRule, Rule, Side};
 use crate::model::calico::{self, Direction};
 use crate::resolve::view::{self, Policy, Profile, RuleSide};
 use ipnet::IpNet;
@@ -126,7 +126,7 @@ fn rule_of(
     origin: &Origin,
     out: &mut Vec<Rule>,
 ) {
-    let Some(mut reduced) = reduce(ctx, rule) else {
+    let Some(mut reduced) = reduce(ctx.family, rule) else {
         return;
     };
     let mut blocks = Blocks::new(ctx, origin);
@@ -134,8 +134,8 @@ fn rule_of(
     for (side, reduced) in
         [(Side::Source, &mut reduced.source), (Side::Destination, &mut reduced.destination)]
     {
-        let pieces = split_ports(&reduced.side.ports);
-        if pieces.len() + reduced.side.named_ports.len() > 1 {
+        if needs_port_block(reduced.side) {
+            let pieces = split_ports(&reduced.side.ports);
             blocks.ports(side, protocol.as_ref(), &pieces, &reduced.side.named_ports);
             reduced.ports_done = true;
         }
@@ -143,7 +143,7 @@ fn rule_of(
     for (side, reduced) in
         [(Side::Source, &mut reduced.source), (Side::Destination, &mut reduced.destination)]
     {
-        if reduced.nets.len() > 1 {
+        if needs_net_block(reduced) {
             blocks.nets(side, &reduced.nets);
             reduced.nets.clear();
         }
@@ -208,21 +208,22 @@ fn verdict(
 
 /// The rule as this family sees it, or nothing if it has no meaning here: it is for the other
 /// family, or one of its lists has no range of this one (`felix/rules/policy.go:146`, v3.32.1).
-fn reduce<'r>(ctx: &Context, rule: &'r view::Rule) -> Option<Reduced<'r>> {
-    let version = if ctx.is_v4() { 4 } else { 6 };
+fn reduce(family: Family, rule: &view::Rule) -> Option<Reduced<'_>> {
+    let version = if family == Family::V4 { 4 } else { 6 };
     if rule.ip_version.is_some_and(|wanted| wanted != version) {
         return None;
     }
     Some(Reduced {
         rule,
-        source: reduce_side(ctx, &rule.source)?,
-        destination: reduce_side(ctx, &rule.destination)?,
+        source: reduce_side(family, &rule.source)?,
+        destination: reduce_side(family, &rule.destination)?,
     })
 }
 
-fn reduce_side<'r>(ctx: &Context, side: &'r RuleSide) -> Option<ReducedSide<'r>> {
+fn reduce_side(family: Family, side: &RuleSide) -> Option<ReducedSide<'_>> {
     let of_family = |nets: &[IpNet]| -> Option<Vec<IpNet>> {
-        let kept: Vec<_> = nets.iter().filter(|net| net.addr().is_ipv4() == ctx.is_v4()).copied().collect();
+        let v4 = family == Family::V4;
+        let kept: Vec<_> = nets.iter().filter(|net| net.addr().is_ipv4() == v4).copied().collect();
         (nets.is_empty() || !kept.is_empty()).then_some(kept)
     };
     let nets = of_family(&side.nets)?;
@@ -232,6 +233,27 @@ fn reduce_side<'r>(ctx: &Context, side: &'r RuleSide) -> Option<ReducedSide<'r>>
         return None;
     }
     Some(ReducedSide { side, nets, not_nets, ports_done: false })
+}
+
+/// How many positive blocks a rule takes: lists of ports and of ranges of which one entry must match.
+/// Felix enforces the first two only, see [`Blocks`].
+pub fn positive_blocks(rule: &view::Rule, family: Family) -> usize {
+    let Some(reduced) = reduce(family, rule) else { return 0 };
+    let sides = [&reduced.source, &reduced.destination];
+    sides
+        .iter()
+        .map(|side| usize::from(needs_port_block(side.side)) + usize::from(needs_net_block(side)))
+        .sum()
+}
+
+/// Whether more than one match is needed for a side's ports.
+fn needs_port_block(side: &RuleSide) -> bool {
+    split_ports(&side.ports).len() + side.named_ports.len() > 1
+}
+
+/// Whether more than one match is needed for a side's ranges.
+fn needs_net_block(side: &ReducedSide<'_>) -> bool {
+    side.nets.len() > 1
 }
 
 /// The prefix of LOG rules, its placeholders filled in (`felix/rules/policy.go:724`, v3.32.1).

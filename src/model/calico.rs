@@ -48,6 +48,8 @@ pub struct Policy {
     pub service_account_selector: Spanned<Box<str>>,
     /// `spec.types`, as stored (after calicoctl's defaulting for v3)
     pub types: Vec<Direction>,
+    /// which of the fields that decide the directions the manifest has
+    pub written: Written,
     /// `spec.ingress`
     pub ingress: Vec<Rule>,
     /// `spec.egress`
@@ -64,6 +66,18 @@ pub struct Policy {
     pub unknown_hint: bool,
     /// `Some` for staged kinds
     pub staged: Option<StagedAction>,
+}
+
+/// Which fields of a policy the manifest has, before anything is filled in: an absent list and an
+/// empty one can mean the same to Calico, and different things to the person who wrote it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Written {
+    /// `types` or `policyTypes`, with at least one entry
+    pub types: bool,
+    /// `ingress`, even if empty
+    pub ingress: bool,
+    /// `egress`, even if empty
+    pub egress: bool,
 }
 
 /// A direction of traffic, seen from the selected endpoint.

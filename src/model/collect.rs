@@ -29,6 +29,8 @@ pub struct Collected {
     pub counts: Counts,
     /// the objects that became no resource, but those that are passed over
     pub turned_away: Vec<TurnedAway>,
+    /// earlier texts of objects that come again later
+    pub replaced: Vec<Subject>,
     /// whether the resources must not be used: an object is malformed, one object stops every
     /// Felix, or (with [`InvalidMode::Fail`]) one is turned away
     pub fatal: bool,
@@ -84,6 +86,7 @@ pub fn collect(lowered: Vec<Lowered>, invalid: InvalidMode) -> Collected {
             diagnostics: Vec::new(),
             counts: Counts::default(),
             turned_away: Vec::new(),
+            replaced: Vec::new(),
             fatal: false,
         },
         index: Index::default(),
@@ -229,12 +232,16 @@ impl Collector {
             Resource::BgpConfiguration(x) => index.put(&mut to.bgp_configurations, x),
             Resource::ClusterInformation(x) => index.put(&mut to.cluster_informations, x),
         };
-        if let Some(Replaced { old, new, what }) = replaced {
+        if let Some(Replaced { old, new }) = replaced {
             self.collected.counts.replaced += 1;
-            let message = format!("this text of {what} replaces an earlier one");
-            self.collected
-                .diagnostics
-                .push(Diagnostic::note("replaced-object", new, message).related(old, "the earlier text"));
+            let message =
+                format!("this text of {} replaces an earlier one, of which nothing is used", old.called());
+            self.collected.diagnostics.push(
+                Diagnostic::warning("replaced-object", new, message)
+                    .related(old.at, "the earlier text")
+                    .help("give each object a name of its own, or remove one of the texts"),
+            );
+            self.collected.replaced.push(old);
         }
     }
 }

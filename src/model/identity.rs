@@ -1,7 +1,8 @@
 //! Which texts speak of the same object.
 
 use super::calico::PolicyKind;
-use super::{Resource, calico, cluster_policy, core, network_policy};
+use super::meta::Meta;
+use super::{Api, Resource, Resources, calico, cluster_policy, core, network_policy};
 use crate::diagnostic::Location;
 use rustc_hash::FxHashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -22,6 +23,14 @@ pub struct Subject {
 }
 
 impl Subject {
+    /// The kind and the name, as messages call it: ``Tier `security` ``.
+    pub fn called(&self) -> String {
+        match &*self.namespace {
+            "" => format!("{} `{}`", self.kind, self.name),
+            namespace => format!("{} `{namespace}/{}`", self.kind, self.name),
+        }
+    }
+
     /// `kind.group`, or `kind` for Kubernetes' core group.
     pub fn kind_and_group(&self) -> Box<str> {
         match self.api_version.split_once('/') {
@@ -39,16 +48,34 @@ type Key<'k> = (&'k str, &'k str, &'k str);
 pub trait Identified {
     /// its identity
     fn key(&self) -> Key<'_>;
+    /// the API that it came through
+    fn api_version(&self) -> &str;
     /// where it is written
     fn at(&self) -> Location;
+
+    /// The object, for reports.
+    fn subject(&self) -> Subject {
+        let (kind, namespace, name) = self.key();
+        Subject {
+            api_version: self.api_version().into(),
+            kind: kind.into(),
+            namespace: namespace.into(),
+            name: name.into(),
+            at: self.at(),
+        }
+    }
 }
 
 macro_rules! identified {
-    ($($type:ty => $class:expr),* $(,)?) => {
+    ($($type:ty => $class:expr, $api:expr);* $(;)?) => {
         $(impl Identified for $type {
             fn key(&self) -> Key<'_> {
                 let class: fn(&$type) -> &str = $class;
                 (class(self), &self.meta.namespace, &self.meta.name)
+            }
+            fn api_version(&self) -> &str {
+                let api: fn(&$type) -> &str = $api;
+                api(self)
             }
             fn at(&self) -> Location {
                 self.meta.at
@@ -58,37 +85,100 @@ macro_rules! identified {
 }
 
 identified! {
-    core::Namespace => |_| "Namespace",
-    core::ServiceAccount => |_| "ServiceAccount",
-    core::Node => |_| "Node",
-    core::Service => |_| "Service",
-    core::Endpoints => |_| "Endpoints",
-    core::EndpointSlice => |_| "EndpointSlice",
-    core::CalicoNode => |_| "DaemonSet",
-    core::Controller => |controller| &controller.kind,
+    core::Namespace => |_| "Namespace", |_| "v1";
+    core::ServiceAccount => |_| "ServiceAccount", |_| "v1";
+    core::Node => |_| "Node", |_| "v1";
+    core::Service => |_| "Service", |_| "v1";
+    core::Endpoints => |_| "Endpoints", |_| "v1";
+    core::EndpointSlice => |_| "EndpointSlice", |_| "discovery.k8s.io/v1";
+    core::CalicoNode => |_| "DaemonSet", |_| "apps/v1";
+    core::Controller => |controller| &controller.kind, |controller| match &*controller.kind {
+        "Job" | "CronJob" => "batch/v1",
+        _ => "apps/v1",
+    };
     network_policy::NetworkPolicy => |policy| match policy.staged {
         Some(_) => "StagedKubernetesNetworkPolicy",
         None => "NetworkPolicy",
-    },
-    cluster_policy::ClusterNetworkPolicy => |_| "ClusterNetworkPolicy",
-    calico::Policy => |policy| policy_kind(policy.kind),
-    calico::Tier => |_| "Tier",
+    }, |policy| match policy.staged {
+        Some(_) => Api::V3.api_version(),
+        None => "networking.k8s.io/v1",
+    };
+    cluster_policy::ClusterNetworkPolicy => |_| "ClusterNetworkPolicy", |_| "policy.networking.k8s.io/v1alpha2";
+    calico::Policy => |policy| policy_kind(policy.kind), |policy| policy.api.api_version();
+    calico::Tier => |_| "Tier", |tier| tier.api.api_version();
     calico::NetworkSet => |set| if set.global { "GlobalNetworkSet" } else { "NetworkSet" },
-    calico::HostEndpoint => |_| "HostEndpoint",
-    calico::Profile => |_| "Profile",
-    calico::IpPool => |_| "IPPool",
-    calico::FelixConfiguration => |_| "FelixConfiguration",
-    calico::BgpConfiguration => |_| "BGPConfiguration",
-    calico::ClusterInformation => |_| "ClusterInformation",
+        |set| set.api.api_version();
+    calico::HostEndpoint => |_| "HostEndpoint", |endpoint| endpoint.api.api_version();
+    calico::Profile => |_| "Profile", |profile| profile.api.api_version();
+    calico::IpPool => |_| "IPPool", |pool| pool.api.api_version();
+    calico::FelixConfiguration => |_| "FelixConfiguration", |configuration| configuration.api.api_version();
+    calico::BgpConfiguration => |_| "BGPConfiguration", |configuration| configuration.api.api_version();
+    calico::ClusterInformation => |_| "ClusterInformation", |_| Api::V3.api_version();
 }
 
 impl Identified for core::Pod {
     fn key(&self) -> Key<'_> {
         ("Pod", &self.namespace, &self.name)
     }
+    fn api_version(&self) -> &str {
+        "v1"
+    }
     fn at(&self) -> Location {
         self.at
     }
+}
+
+/// Every object that a cluster stores, by where it is written. Built-in objects are not among them.
+pub fn subjects(resources: &Resources) -> Vec<Subject> {
+    fn add<T: Identified>(subjects: &mut Vec<Subject>, objects: &[T]) {
+        let written = objects.iter().filter(|object| object.at().file != Meta::NOWHERE);
+        subjects.extend(written.map(Identified::subject));
+    }
+    let Resources {
+        namespaces,
+        service_accounts,
+        nodes,
+        pods,
+        services,
+        endpoints,
+        endpoint_slices,
+        calico_node,
+        controllers,
+        network_policies,
+        cluster_policies,
+        policies,
+        tiers,
+        network_sets,
+        host_endpoints,
+        profiles,
+        pools,
+        felix_configurations,
+        bgp_configurations,
+        cluster_informations,
+    } = resources;
+    let mut subjects = Vec::new();
+    add(&mut subjects, namespaces);
+    add(&mut subjects, service_accounts);
+    add(&mut subjects, nodes);
+    add(&mut subjects, pods);
+    add(&mut subjects, services);
+    add(&mut subjects, endpoints);
+    add(&mut subjects, endpoint_slices);
+    add(&mut subjects, calico_node.as_slice());
+    add(&mut subjects, controllers);
+    add(&mut subjects, network_policies);
+    add(&mut subjects, cluster_policies);
+    add(&mut subjects, policies);
+    add(&mut subjects, tiers);
+    add(&mut subjects, network_sets);
+    add(&mut subjects, host_endpoints);
+    add(&mut subjects, profiles);
+    add(&mut subjects, pools);
+    add(&mut subjects, felix_configurations);
+    add(&mut subjects, bgp_configurations);
+    add(&mut subjects, cluster_informations);
+    subjects.sort_by_key(|subject| subject.at);
+    subjects
 }
 
 /// The API name of a kind of Calico policy.
@@ -103,30 +193,20 @@ pub fn policy_kind(kind: PolicyKind) -> &'static str {
 
 /// The subject of a Calico resource that is turned away after it was lowered.
 pub fn subject(resource: &Resource) -> Option<Subject> {
-    let (item, api): (&dyn Identified, _) = match resource {
-        Resource::Policy(policy) => (policy, policy.api),
-        Resource::IpPool(pool) => (pool, pool.api),
-        _ => return None,
-    };
-    let (kind, namespace, name) = item.key();
-    Some(Subject {
-        api_version: api.api_version().into(),
-        kind: kind.into(),
-        namespace: namespace.into(),
-        name: name.into(),
-        at: item.at(),
-    })
+    match resource {
+        Resource::Policy(policy) => Some(policy.subject()),
+        Resource::IpPool(pool) => Some(pool.subject()),
+        _ => None,
+    }
 }
 
 /// A text that took the place of an earlier one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replaced {
-    /// where the earlier text is
-    pub old: Location,
+    /// the earlier text
+    pub old: Subject,
     /// where the later text is
     pub new: Location,
-    /// the object
-    pub what: String,
 }
 
 /// Where in its list each object is, by the hash of its identity.
@@ -172,11 +252,6 @@ impl Index {
 impl Replaced {
     /// `new` took the place of `old`.
     pub fn new<T: Identified>(old: &T, new: &T) -> Self {
-        let (class, namespace, name) = new.key();
-        let what = match namespace {
-            "" => format!("{class} `{name}`"),
-            namespace => format!("{class} `{namespace}/{name}`"),
-        };
-        Replaced { old: old.at(), new: new.at(), what }
+        Replaced { old: old.subject(), new: new.at() }
     }
 }

@@ -14,6 +14,8 @@ pub struct Meta {
     pub labels: Labels,
     /// `metadata.annotations`
     pub annotations: Labels,
+    /// it has a `uid` or a `resourceVersion`: it was read from a cluster, not written by hand
+    pub from_cluster: bool,
     /// where the object begins
     pub at: Location,
 }
@@ -27,6 +29,7 @@ impl Meta {
             namespace: Box::default(),
             labels: Labels::default(),
             annotations: Labels::default(),
+            from_cluster: false,
             at: Location { file: Self::NOWHERE, line: 0, column: 0 },
         }
     }

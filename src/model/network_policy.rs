@@ -1,6 +1,6 @@
 //! `networking.k8s.io/v1` NetworkPolicy, and Calico's StagedKubernetesNetworkPolicy, which has the same body.
 
-use super::calico::StagedAction;
+use super::calico::{StagedAction, Written};
 use super::meta::Meta;
 use crate::diagnostic::{Location, Spanned};
 
@@ -17,6 +17,8 @@ pub struct NetworkPolicy {
     pub ingress_type: bool,
     /// `spec.policyTypes` contains `Egress`
     pub egress_type: bool,
+    /// which of the fields that decide the directions the manifest has
+    pub written: Written,
     /// `spec.ingress`
     pub ingress: Vec<NetworkPolicyRule>,
     /// `spec.egress`

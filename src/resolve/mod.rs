@@ -26,7 +26,8 @@ mod members;
 mod network;
 mod node_facts;
 mod node_view;
-mod policy;
+pub mod policy;
+pub mod query;
 mod ranked;
 mod set_table;
 #[cfg(test)]

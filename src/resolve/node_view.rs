@@ -2,7 +2,8 @@
 
 use super::active::Active;
 use super::cluster::Cluster;
-use super::config::{FelixConfig, sources};
+use super::config::FelixConfig;
+use super::config::sources::{self, Effective};
 use super::convert::{annotations, draft};
 use super::local_endpoints::LocalEndpoints;
 use super::members::Variant;
@@ -23,7 +24,8 @@ impl Cluster<'_> {
         }
         let facts = self.nodes.iter().find(|facts| &*facts.node.meta.name == request.node);
         let labels = facts.map(|facts| &facts.node.meta.labels);
-        let (config, more) = sources::effective(self.resources, request.node, labels);
+        let Effective { config, places: config_places, diagnostics: more } =
+            sources::effective(self.resources, request.node, labels);
         diagnostics.extend(more);
         let variant =
             Variant { spoofing: config.workload_source_spoofing, keep_covered: config.keep_covered_members };
@@ -60,6 +62,7 @@ impl Cluster<'_> {
             network,
             tiers: self.tiers.clone(),
             config,
+            config_places,
         };
         Resolved { view: Some(view), diagnostics }
     }

@@ -4,6 +4,7 @@
 //! those vectors are sorted, so equal inputs give equal views.
 
 use super::config::FelixConfig;
+use super::config::sources::Places;
 use crate::diagnostic::Location;
 use crate::model::calico::{Action, Direction, Protocol};
 use ipnet::IpNet;
@@ -25,6 +26,8 @@ pub struct NodeView {
     pub node: Box<str>,
     /// effective configuration
     pub config: FelixConfig,
+    /// where the parameters that are set are written
+    pub config_places: Places,
     /// the node's interfaces and their addresses
     pub interfaces: Vec<Interface>,
     /// local pods, sorted by interface name, one per name

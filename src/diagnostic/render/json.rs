@@ -22,6 +22,7 @@ pub struct Document<'a> {
 pub struct Entry<'a> {
     id: &'static str,
     severity: &'static str,
+    confidence: &'static str,
     message: &'a str,
     #[serde(flatten)]
     at: Option<Place<'a>>,
@@ -61,6 +62,7 @@ pub fn entries<'a>(
     let entry = |d: &'a Diagnostic| Entry {
         id: d.id,
         severity: d.severity.name(),
+        confidence: d.confidence.name(),
         message: &d.message,
         at: d.at.map(|at| Place::new(at, sources)),
         help: d.help.as_deref(),

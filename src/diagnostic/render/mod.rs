@@ -14,7 +14,7 @@ mod tests;
 pub use full::full;
 pub use short::short;
 
-use super::{FileId, Location, Severity};
+use super::{Confidence, FileId, Location, Severity};
 use std::borrow::Cow;
 use std::fmt::Write;
 
@@ -42,6 +42,17 @@ impl Severity {
             Severity::Error => "error",
             Severity::Warning => "warning",
             Severity::Note => "note",
+        }
+    }
+}
+
+impl Confidence {
+    /// `certain`, `likely` or `possible`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Confidence::Certain => "certain",
+            Confidence::Likely => "likely",
+            Confidence::Possible => "possible",
         }
     }
 }

@@ -118,6 +118,7 @@ fn json_names_files_and_leaves_out_what_is_not_there() {
         {
           "id": "defined-twice",
           "severity": "warning",
+          "confidence": "certain",
           "message": "`NetworkPolicy` `db` is written twice; the last one counts",
           "file": "policies/db.yaml",
           "line": 4,
@@ -134,6 +135,7 @@ fn json_names_files_and_leaves_out_what_is_not_there() {
         {
           "id": "unknown-field",
           "severity": "error",
+          "confidence": "certain",
           "message": "unknown field `podSelectr`",
           "file": "policies/db.yaml",
           "line": 6,
@@ -143,6 +145,7 @@ fn json_names_files_and_leaves_out_what_is_not_there() {
         {
           "id": "unknown-node",
           "severity": "error",
+          "confidence": "certain",
           "message": "there is no node `w1`",
           "help": "nodes of the input: `w2`, `w3`"
         }

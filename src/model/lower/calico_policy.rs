@@ -3,7 +3,7 @@
 use super::reader::Reader;
 use super::{meta, rule};
 use crate::model::Api;
-use crate::model::calico::{Direction, Policy, PolicyKind, StagedAction};
+use crate::model::calico::{Direction, Policy, PolicyKind, StagedAction, Written};
 use crate::model::findings::{Door, Findings};
 use crate::model::schema::{self, Schema};
 use crate::model::validate::metadata::{NameRule, metadata};
@@ -41,6 +41,7 @@ pub fn lower(object: &Object<'_>, kind: PolicyKind, findings: &mut Findings<'_>)
         namespace_selector: spec.spanned("namespaceSelector"),
         service_account_selector: spec.spanned("serviceAccountSelector"),
         types: spec.texts("types").iter().filter_map(|t| direction(&t.value)).collect(),
+        written: written(&spec, "types"),
         ingress: rule::rules(&spec, "ingress", findings),
         egress: rule::rules(&spec, "egress", findings),
         do_not_track: spec.flag("doNotTrack"),
@@ -75,6 +76,15 @@ pub fn staged_action(spec: &Reader<'_>) -> StagedAction {
         "Learn" => StagedAction::Learn,
         "Ignore" => StagedAction::Ignore,
         _ => StagedAction::Set,
+    }
+}
+
+/// What a policy's manifest has; `types` is the field for its directions.
+pub fn written(spec: &Reader<'_>, types: &str) -> Written {
+    Written {
+        types: spec.items(types).next().is_some(),
+        ingress: spec.has("ingress"),
+        egress: spec.has("egress"),
     }
 }
 

@@ -53,6 +53,7 @@ pub fn read(object: &Object<'_>, namespaced: bool, door: Door) -> Meta {
         },
         labels: metadata.labels("labels"),
         annotations: metadata.labels("annotations"),
+        from_cluster: metadata.has("uid") || metadata.has("resourceVersion"),
         at: object.root.at(),
     }
 }
@@ -64,6 +65,7 @@ pub fn read_leniently(object: &Object<'_>, namespaced: bool, findings: &mut Find
         namespace: if namespaced { "default".into() } else { Box::default() },
         labels: Labels::default(),
         annotations: Labels::default(),
+        from_cluster: false,
         at: object.root.at(),
     };
     for (key, value) in object.root.get("metadata").into_iter().flat_map(|node| node.entries()) {
@@ -74,6 +76,7 @@ pub fn read_leniently(object: &Object<'_>, namespaced: bool, findings: &mut Find
             }
             "labels" => meta.labels = string_map(value, "metadata.labels", findings),
             "annotations" => meta.annotations = string_map(value, "metadata.annotations", findings),
+            "uid" | "resourceVersion" => meta.from_cluster |= !value.is_null(),
             _ => {}
         }
     }

@@ -75,6 +75,7 @@ fn body(object: &Object<'_>, spec: &Reader<'_>, door: Door) -> NetworkPolicy {
         pod_selector: label_selector(&spec.sub("podSelector")),
         ingress_type: has("Ingress"),
         egress_type: has("Egress"),
+        written: calico_policy::written(spec, "policyTypes"),
         ingress: spec.subs("ingress").map(|rule| rule_of(&rule, "from")).collect(),
         egress: spec.subs("egress").map(|rule| rule_of(&rule, "to")).collect(),
     }

@@ -24,8 +24,11 @@ fn the_later_text_of_an_object_replaces_the_earlier() {
     let pods: Vec<_> = collected.resources.pods.iter().map(|p| (&*p.name, &*p.node)).collect();
     assert_eq!(pods, [("a", "n2"), ("b", "n1")]);
     let [note] = collected.diagnostics.as_slice() else { panic!("{:?}", collected.diagnostics) };
-    assert_eq!((note.id, note.severity), ("replaced-object", Severity::Note));
-    assert_eq!(note.message, "this text of Pod `default/a` replaces an earlier one");
+    assert_eq!((note.id, note.severity), ("replaced-object", Severity::Warning));
+    assert_eq!(
+        note.message,
+        "this text of Pod `default/a` replaces an earlier one, of which nothing is used"
+    );
     assert_eq!((note.at.unwrap().line, note.related[0].at.line), (5, 1));
     assert_eq!((collected.counts.stored, collected.counts.replaced), (3, 1));
     assert!(!collected.fatal);

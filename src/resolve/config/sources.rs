@@ -29,12 +29,22 @@ const ANNOTATION: &str = "config.projectcalico.org/";
 const RENAMED: &[(&str, &str)] =
     &[("ipipEnabled", "IpInIpEnabled"), ("externalNodesList", "ExternalNodesCIDRList")];
 
+/// The configuration of one node.
+#[derive(Debug)]
+pub struct Effective {
+    /// what Felix works with
+    pub config: FelixConfig,
+    /// where the value of each parameter that is set is written
+    pub places: Places,
+    /// what there is to say about it
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Parameters by their names in documentation, and where their values are written.
+pub type Places = Vec<(&'static str, Location)>;
+
 /// The configuration that Felix on this node works with. `labels` are the node's.
-pub fn effective(
-    resources: &Resources,
-    node: &str,
-    labels: Option<&Labels>,
-) -> (FelixConfig, Vec<Diagnostic>) {
+pub fn effective(resources: &Resources, node: &str, labels: Option<&Labels>) -> Effective {
     let mut diagnostics = Vec::new();
     // strongest first: the first value of a parameter wins, the others are still read
     let sources = [
@@ -44,17 +54,19 @@ pub fn effective(
         global(resources),
     ];
     let mut config = FelixConfig::default();
-    let mut set: Vec<&str> = Vec::new();
+    let mut places = Places::new();
     for raw in sources.iter().flatten() {
         let Some(param) = PARAMS.iter().find(|param| param.name.eq_ignore_ascii_case(&raw.name)) else {
             continue;
         };
-        let wins = !set.contains(&param.name);
+        let wins = !places.iter().any(|(name, _)| *name == param.name);
         let mut outvoted = config.clone();
         diagnostics.extend(apply(param, raw, if wins { &mut config } else { &mut outvoted }));
-        set.push(param.name);
+        if wins {
+            places.push((param.name, raw.at));
+        }
     }
-    (config, diagnostics)
+    Effective { config, places, diagnostics }
 }
 
 /// Sets one parameter; says what became of a text that cannot be read.

@@ -1,0 +1,40 @@
+//! What checks look at.
+
+use crate::ir::Program;
+use crate::model::Resources;
+use crate::resolve::Cluster;
+use crate::resolve::policy::Policy;
+use crate::resolve::query::{Everyone, Selection};
+use crate::resolve::view::NodeView;
+
+/// A whole cluster.
+pub struct ClusterContext<'c, 'r> {
+    /// what is stored, as written
+    pub resources: &'r Resources,
+    /// the policies that Felix accepts, and the sets of their rules
+    pub cluster: &'c Cluster<'r>,
+    /// everything that selectors can select
+    pub everyone: Everyone<'c, 'r>,
+}
+
+impl<'c, 'r> ClusterContext<'c, 'r> {
+    /// Makes everyone selectable.
+    pub fn new(cluster: &'c Cluster<'r>) -> Self {
+        ClusterContext { resources: cluster.resources(), cluster, everyone: cluster.everyone() }
+    }
+
+    /// Whom a policy selects.
+    pub fn selected(&self, policy: &Policy) -> Selection<'c, 'r> {
+        self.everyone.select(&policy.selector)
+    }
+}
+
+/// One node.
+pub struct NodeContext<'n> {
+    /// what its agent knows
+    pub view: &'n NodeView,
+    /// what its kernel would hold
+    pub program: &'n Program,
+    /// what is stored, as written
+    pub resources: &'n Resources,
+}

@@ -1,0 +1,1 @@
+//! Mistakes around host endpoints, and in policies for them.

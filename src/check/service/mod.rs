@@ -1,0 +1,1 @@
+//! Mistakes around services: what a packet carries before and after DNAT.
