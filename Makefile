@@ -13,7 +13,7 @@ SAMPLE := fixtures/iks
 WORKER ?= 10.176.48.67
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check bench fuzz clean
+.PHONY: help build run test tools check bench fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,14 +33,22 @@ run: build ## compile the sample cluster for one worker (WORKER=10.176.48.78 for
 	@awk '/^\*/ {mangle = ($$0 == "*mangle")} /^-A/ {show = (mangle && $$2 ~ /^cali-pi-/)} show' \
 	    $(TARGET)/sample/save.v4.rules
 
-test: ## fetch what the tests need and run all of them
+test: tools ## fetch what the tests need and run all of them
 	$(CARGO) fetch --locked
 	$(CARGO) test --locked
+
+# Some tests ask the real kernel, in network namespaces of their own. Where they cannot, they say so.
+tools:
+	@command -v iptables-legacy-restore ipset unshare > /dev/null 2>&1 || { \
+	    test "$$(id -u)" = 0 && command -v apt-get > /dev/null && \
+	    { apt-get install -y -qq iptables ipset util-linux || \
+	      { apt-get update -qq && apt-get install -y -qq iptables ipset util-linux; }; }; } || \
+	    echo 'iptables (legacy) and ipset are not here and cannot be installed: tests with the kernel are skipped'
 
 check: ## what CI runs: formatting, lints, tests, documentation
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-	$(CARGO) test --locked
+	$(MAKE) test
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items
 
 bench: ## measure reading and compiling, beside the reference figures

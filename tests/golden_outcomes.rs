@@ -1,17 +1,22 @@
-//! Against what calicoctl and the API server said about every object of the recorded clusters.
+//! Against what calicoctl, the API server, Felix and the kernel said about every object of the recorded
+//! clusters.
 //!
 //! The collection is kept outside the repository, and used where it is found: beside it, or where
 //! `NETPOLC_SHARED` says.
 
-use netpolc::model::{Fate, InvalidMode, collect, lower};
+use netpolc::check::outcome::Outcome;
+use netpolc::check::{Request, run};
+use netpolc::model::{InvalidMode, collect, lower};
 use netpolc::source::{self, Input, Options};
+use netpolc::syntax::ip_addr;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Outcome and object, to be counted.
-type Fates = BTreeMap<String, usize>;
+/// Outcomes and the objects that meet them. The recordings name an object once, however many of its
+/// texts met the same end.
+type Outcomes = BTreeSet<String>;
 
 fn collection() -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
@@ -30,31 +35,58 @@ fn cases(golden: &Path) -> Vec<PathBuf> {
     cases
 }
 
-fn count(fates: &mut Fates, fate: Fate, kind: &str, namespace: &str, name: &str) {
-    *fates.entry(format!("{fate:?} {kind} {namespace}/{name}")).or_default() += 1;
+fn entry(outcome: Outcome, kind: &str, namespace: &str, name: &str) -> String {
+    format!("{} {kind} {namespace}/{name}", outcome.name())
+}
+
+/// An object as Felix calls it in its log: `Policy(Name=p, Namespace=, Kind=GlobalNetworkPolicy)`.
+fn ignored(object: &str) -> String {
+    let field = |name: &str| {
+        let rest = object.split_once(&format!("{name}=")).map_or("", |(_, rest)| rest);
+        rest.split([',', ')']).next().unwrap_or_default()
+    };
+    if object.starts_with("WorkloadEndpoint(") {
+        let (namespace, pod) = field("workload").split_once('/').expect("a pod has a namespace");
+        return entry(Outcome::IgnoredByFelix, "Pod", namespace, pod);
+    }
+    assert!(object.starts_with("Policy("), "what is `{object}`?");
+    entry(Outcome::IgnoredByFelix, field("Kind"), field("Namespace"), field("Name"))
 }
 
 /// What the recording says.
-fn wanted(case: &Path) -> Fates {
-    let mut fates = Fates::new();
+fn wanted(case: &Path) -> Outcomes {
+    let mut outcomes = Outcomes::new();
     let json = |name: &str| -> Value {
         let text = fs::read_to_string(case.join(name)).unwrap_or_else(|_| "{}".to_owned());
         serde_json::from_str(&text).expect("JSON")
     };
     let findings = json("golden/findings.json");
-    for (list, fate) in [("rejected_by_calicoctl", Fate::Rejected), ("refused_by_crd_schema", Fate::Refused)]
-    {
-        for object in findings[list].as_array().into_iter().flatten() {
+    for outcome in [Outcome::RejectedByCalicoctl, Outcome::RefusedBySchema] {
+        for object in findings[outcome.name()].as_array().into_iter().flatten() {
             let text = |field: &str| object[field].as_str().unwrap_or_default();
-            count(&mut fates, fate, text("kind"), text("namespace"), text("name"));
+            outcomes.insert(entry(outcome, text("kind"), text("namespace"), text("name")));
         }
     }
-    // the recording names the list that cannot be decoded, not the object: it is the one of kubectl
-    if json("outcome.json")["outcome"] == "never_in_sync" {
-        assert_eq!(json("outcome.json")["resources"], "globalnetworkpolicies");
-        count(&mut fates, Fate::NeverInSync, "GlobalNetworkPolicy", "", "default.web");
+    for object in findings[Outcome::IgnoredByFelix.name()].as_array().into_iter().flatten() {
+        outcomes.insert(ignored(object[0].as_str().expect("a text")));
     }
-    fates
+    // the recording names the list that cannot be decoded, or the table, but no object: it is the one
+    // that the case is about
+    let recorded = json("outcome.json");
+    match recorded["outcome"].as_str() {
+        Some("never_in_sync") => {
+            assert_eq!(recorded["resources"], "globalnetworkpolicies");
+            outcomes.insert(entry(Outcome::NeverInSync, "GlobalNetworkPolicy", "", "default.web"));
+        }
+        Some("cannot_program") => {
+            let policy = recorded["table"] == "filter";
+            let (kind, name) =
+                if policy { ("GlobalNetworkPolicy", "web") } else { ("FelixConfiguration", "default") };
+            outcomes.insert(entry(Outcome::CannotProgram, kind, "", name));
+        }
+        _ => {}
+    }
+    outcomes
 }
 
 #[test]
@@ -70,14 +102,22 @@ fn every_object_of_the_recorded_clusters_meets_its_fate() {
         let loaded = source::read(&[Input::Path(case.join("cluster.yaml"))], &Options::default(), lower);
         assert_eq!(loaded.diagnostics, [], "{}", case.display());
         let collected = collect(loaded.values, InvalidMode::Skip);
-        let mut fates = Fates::new();
-        for object in &collected.turned_away {
-            let subject = &object.subject;
-            count(&mut fates, object.fate, &subject.kind, &subject.namespace, &subject.name);
-        }
+        let interfaces = fs::read_to_string(case.join("golden/ip-addr.json"));
+        let interfaces = interfaces.ok().map(|text| ip_addr::parse(&text).expect("addresses"));
+        let report = run(&collected, &Request { node: Some("node-1"), interfaces: interfaces.as_deref() });
+        let ends = report
+            .objects
+            .iter()
+            .filter(|object| !matches!(object.outcome, Outcome::Programmed | Outcome::Replaced));
+        let outcomes: Outcomes = ends
+            .map(|object| {
+                let subject = &object.subject;
+                entry(object.outcome, &subject.kind, &subject.namespace, &subject.name)
+            })
+            .collect();
         let wanted = wanted(case);
-        if fates != wanted {
-            wrong.push(format!("{}:\n  wanted {wanted:?}\n  got    {fates:?}", case.display()));
+        if outcomes != wanted {
+            wrong.push(format!("{}:\n  wanted {wanted:?}\n  got    {outcomes:?}", case.display()));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

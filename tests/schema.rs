@@ -121,7 +121,31 @@ fn messages_are_valid() {
 }
 
 #[test]
-fn the_two_schemas_agree_on_diagnostics() {
+fn what_check_finds_is_valid() {
+    let schema = schema("check.schema.json");
+    for path in files("fixtures/compile").iter().chain(&files("fixtures/input")) {
+        let path = relative(path);
+        let result = run(&["check", &path, "--format", "json"]);
+        // input that cannot be read has no objects to speak of
+        if result.status != Some(2) || result.stdout.contains("netpolc.check/1") {
+            assert_valid(&schema, &result.stdout, &path);
+        }
+    }
+    let sample = run(&["check", "fixtures/iks/cluster", "--format", "json"]);
+    assert_valid(&schema, &sample.stdout, "the sample cluster");
+}
+
+#[test]
+fn explanations_are_valid() {
+    let schema = schema("explain.schema.json");
+    for name in ["cali-INPUT", "cali-pi-gnp/deny-nodeports", "cali40this-host", "eth1", "nothing-at-all"] {
+        let result = run(&["explain", name, "fixtures/iks/cluster", "--format", "json"]);
+        assert_valid(&schema, &result.stdout, name);
+    }
+}
+
+#[test]
+fn the_schemas_agree_on_diagnostics() {
     let strip = |mut value: Value| {
         for definition in ["diagnostic", "related"] {
             let properties = value["$defs"][definition]["properties"].as_object_mut().unwrap();
@@ -132,7 +156,10 @@ fn the_two_schemas_agree_on_diagnostics() {
         }
         (value["$defs"]["diagnostic"].clone(), value["$defs"]["related"].clone())
     };
-    assert_eq!(strip(schema("compile.schema.json")), strip(schema("diagnostics.schema.json")));
+    let wanted = strip(schema("diagnostics.schema.json"));
+    for other in ["compile.schema.json", "check.schema.json"] {
+        assert_eq!(strip(schema(other)), wanted, "{other}");
+    }
 }
 
 #[test]

@@ -66,29 +66,33 @@ pub fn refused_rule(rule: &Rule, family: Family, table: TableName) -> Option<Rea
 /// What a rule says of the packet's protocol.
 struct Protocol {
     /// its number, if the rule asks for one
-    number: Option<u8>,
+    asked: Option<u8>,
+    /// the number that is written, asked for or excluded
+    written: Option<u8>,
 }
 
 impl Protocol {
     fn of(matches: &[Match]) -> Self {
-        let number =
-            matches.iter().filter(|condition| !condition.negated).find_map(|condition| match &condition.on {
-                Matcher::Protocol(protocol) => protocol.number(),
-                _ => None,
-            });
-        Protocol { number }
+        let written = matches.iter().find_map(|condition| match &condition.on {
+            Matcher::Protocol(protocol) => Some((condition.negated, protocol.number()?)),
+            _ => None,
+        });
+        Protocol {
+            asked: written.filter(|(negated, _)| !negated).map(|(_, number)| number),
+            written: written.map(|(_, number)| number),
+        }
     }
 
     fn is_one_of(&self, numbers: &[u8]) -> bool {
-        self.number.is_some_and(|number| numbers.contains(&number))
+        self.asked.is_some_and(|number| numbers.contains(&number))
     }
 }
 
 const TCP: u8 = 6;
 /// TCP, UDP, DCCP, SCTP, UDP-Lite
 const WITH_PORTS: [u8; 5] = [TCP, 17, 33, 132, 136];
-/// TCP, UDP, DCCP, SCTP
-const TRANSLATABLE: [u8; 4] = [TCP, 17, 33, 132];
+/// ICMP, TCP, UDP, DCCP, SCTP
+const TRANSLATABLE: [u8; 5] = [1, TCP, 17, 33, 132];
 
 fn refused_match(condition: &Match, protocol: &Protocol, family: Family, table: TableName) -> Option<Reason> {
     let reason = match &condition.on {
@@ -152,8 +156,9 @@ fn limit(rate: &str, burst: u32) -> Option<Reason> {
     if burst > SCALE {
         return refused(format!("a burst of {burst} packets is more than {SCALE}"));
     }
+    // in 32 bits, as the kernel calculates, overflow included
     let credits = |user: u32| {
-        if user > u32::MAX / CREDITS { user / SCALE * CREDITS } else { user * CREDITS / SCALE }
+        if user > u32::MAX / CREDITS { (user / SCALE).wrapping_mul(CREDITS) } else { user * CREDITS / SCALE }
     };
     if burst == 0 || credits(interval.wrapping_mul(burst)) < credits(interval) {
         return refused(format!("the kernel cannot count a burst of {burst} packets at `{rate}`"));
@@ -164,7 +169,8 @@ fn limit(rate: &str, burst: u32) -> Option<Reason> {
 fn refused_action(action: &Action, protocol: &Protocol, family: Family, table: TableName) -> Option<Reason> {
     let of_family = |address: &std::net::IpAddr| address.is_ipv4() == (family == Family::V4);
     let wrong_ports = |ports: &Option<(u16, u16)>| match ports {
-        Some(_) if !protocol.is_one_of(&TRANSLATABLE) => {
+        // iptables does not look whether the protocol is asked for or excluded
+        Some(_) if !protocol.written.is_some_and(|number| TRANSLATABLE.contains(&number)) => {
             Some("a range of ports needs a protocol that has ports in the same rule")
         }
         Some((first, last)) if first > last => Some("a range of ports ends before it begins"),

@@ -21,6 +21,8 @@ pub enum Command {
     Compile(CompileArgs),
     /// Say what would be refused or ignored, and what works otherwise than it reads
     Check(CheckArgs),
+    /// Say which policy, selector or pod is behind a chain, ipset, interface or rule hash
+    Explain(ExplainArgs),
 }
 
 /// `netpolc compile`
@@ -111,6 +113,30 @@ pub struct CheckArgs {
     pub explain: Option<String>,
 
     /// Threads [default: one for each processor]
+    #[arg(long, short = 'j', value_name = "N")]
+    pub jobs: Option<std::num::NonZero<usize>>,
+}
+
+/// `netpolc explain`
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// A chain, an ipset, an interface, a rule's hash, or a whole rule as iptables-save prints it
+    pub name: String,
+
+    /// Manifests: files, folders (searched for .yaml, .yml and .json), or - for standard input.
+    /// Without any, only what stands for no object is known
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+
+    /// Look at this node only [default: every node of the input]
+    #[arg(long, requires = "paths")]
+    pub node: Option<String>,
+
+    /// Text, or one JSON document
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+
+    /// Threads that read the input [default: one for each processor]
     #[arg(long, short = 'j', value_name = "N")]
     pub jobs: Option<std::num::NonZero<usize>>,
 }

@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod compile;
+mod explain;
 mod load;
 mod messages;
 mod output;
@@ -23,6 +24,7 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         args::Command::Compile(args) => compile::run(&args),
         args::Command::Check(args) => check::run(&args),
+        args::Command::Explain(args) => explain::run(&args),
     };
     match outcome {
         Ok(status) => ExitCode::from(status),

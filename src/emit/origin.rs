@@ -11,26 +11,28 @@ pub fn comment(out: &mut String, origin: &Origin, file_name: &dyn Fn(FileId) -> 
     if let Some(at) = origin.at() {
         let _ = write!(out, "{}:{}: ", file_name(at.file), at.line);
     }
-    let _ = match origin {
-        Origin::Static => write!(out, "always there"),
-        Origin::Config(parameter) => write!(out, "configuration {parameter}"),
-        Origin::Endpoint(_) => write!(out, "endpoint"),
-        Origin::Object(_) => write!(out, "object"),
-        Origin::Profile(name, _) => write!(out, "profile {name}"),
+    out.push_str(&phrase(origin));
+    out.push('\n');
+}
+
+/// What a rule was rendered for, without the place.
+pub fn phrase(origin: &Origin) -> String {
+    match origin {
+        Origin::Static => "always there".to_owned(),
+        Origin::Config(parameter) => format!("configuration {parameter}"),
+        Origin::Endpoint(_) => "endpoint".to_owned(),
+        Origin::Object(_) => "object".to_owned(),
+        Origin::Profile(name, _) => format!("profile {name}"),
         Origin::Policy(rule) => {
-            let policy = &rule.policy;
-            let _ = write!(out, "{} ", policy.kind.name());
-            if !policy.namespace.is_empty() {
-                let _ = write!(out, "{}/", policy.namespace);
-            }
-            let _ = write!(out, "{}", policy.name);
+            let policy = format!("{} {}", rule.policy.kind.name(), rule.policy.path());
             match rule.rule {
-                Some((direction, index)) => write!(out, ", {} rule {}", direction_word(direction), index + 1),
-                None => Ok(()),
+                Some((direction, index)) => {
+                    format!("{policy}, {} rule {}", direction_word(direction), index + 1)
+                }
+                None => policy,
             }
         }
-    };
-    out.push('\n');
+    }
 }
 
 /// `ingress` or `egress`.

@@ -22,7 +22,7 @@ mod group;
 mod hash;
 mod ipvs;
 mod marks;
-mod names;
+pub(crate) mod names;
 mod nflog;
 mod policy;
 mod rule_match;

@@ -141,7 +141,8 @@ fn plain_rule(action: Action, at: Location) -> Rule {
     }
 }
 
-fn each_set(rule: &Rule, visit: &mut dyn FnMut(SetIndex)) {
+/// Calls `visit` with every set that a rule refers to.
+pub fn each_set(rule: &Rule, visit: &mut dyn FnMut(SetIndex)) {
     for side in [&rule.source, &rule.destination] {
         let lists = [&side.sets, &side.not_sets, &side.named_ports, &side.not_named_ports, &side.services];
         lists.into_iter().flatten().for_each(|set| visit(*set));

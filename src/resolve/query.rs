@@ -1,18 +1,21 @@
 //! Questions about a whole cluster, for checks and explanations: who a selector selects, what a set
 //! stands for and has as members.
 
+use super::active::{each_set, pod_profiles};
 use super::bits::Bits;
 use super::cluster::Cluster;
 use super::contributors::Contributors;
+use super::convert::pod;
 use super::label_index::LabelIndex;
 use super::members::Variant;
 use super::policy::Policy;
-use super::set_table::SetDefinition;
 use super::view::{SetIndex, SetMeaning, SetMembers, Tier};
+use crate::diagnostic::Location;
 use crate::model::Resources;
 use crate::model::calico::HostEndpoint;
 use crate::model::core::Pod;
 use crate::syntax::selector::Selector;
+use std::collections::BTreeMap;
 
 impl<'r> Cluster<'r> {
     /// The objects that it was made from.
@@ -61,10 +64,67 @@ impl<'r> Cluster<'r> {
         self.members.of(self.sets.get(set), &self.contributors, variant)
     }
 
-    /// All sets that rules of the cluster refer to: Felix's id, and what it stands for.
-    pub fn sets(&self) -> impl Iterator<Item = (Box<str>, &SetMeaning)> {
-        self.sets.iter().map(|set: &SetDefinition| (set.id(), &set.meaning))
+    /// All sets that rules of the cluster refer to: index, Felix's id, and what it stands for.
+    pub fn sets(&self) -> impl Iterator<Item = (SetIndex, Box<str>, &SetMeaning)> {
+        (0..).map(SetIndex).zip(self.sets.iter()).map(|(index, set)| (index, set.id(), &set.meaning))
     }
+
+    /// The policies with a rule that refers to a set.
+    pub fn policies_with_set(&self, set: SetIndex) -> impl Iterator<Item = &Policy> {
+        self.policies.iter().filter(move |policy| {
+            let mut refers = false;
+            policy.inbound.iter().chain(&policy.outbound).for_each(|rule| {
+                each_set(rule, &mut |own| refers |= own == set);
+            });
+            refers
+        })
+    }
+
+    /// All profiles, and those that endpoints name and nobody has, sorted by name.
+    pub fn profiles(&self) -> Vec<ProfileFacts> {
+        let mut all: BTreeMap<Box<str>, ProfileFacts> = BTreeMap::new();
+        for (name, profile) in self.profiles.iter() {
+            let verdict = if profile.allows { ProfileVerdict::Allows } else { ProfileVerdict::None };
+            all.insert(name.into(), ProfileFacts { name: name.into(), at: profile.at, verdict });
+        }
+        let pods = self.pods().iter().flat_map(|pod| pod_profiles(pod));
+        let hosts = self.resources.host_endpoints.iter().flat_map(|host| &host.profiles);
+        for name in pods.chain(hosts.map(|profile| profile.value.clone())) {
+            all.entry(name.clone()).or_insert(ProfileFacts {
+                name,
+                at: None,
+                verdict: ProfileVerdict::Denies,
+            });
+        }
+        all.into_values().collect()
+    }
+
+    /// The name of a pod's interface on its node.
+    pub fn interface(&self, pod: &Pod) -> Box<str> {
+        pod::interface_name(self.interface_prefix, &pod.namespace, &pod.name)
+    }
+}
+
+/// A profile, for explanations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProfileFacts {
+    /// its name
+    pub name: Box<str>,
+    /// where the namespace or service account is written
+    pub at: Option<Location>,
+    /// what it does to traffic that no policy decides about
+    pub verdict: ProfileVerdict,
+}
+
+/// What a profile does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProfileVerdict {
+    /// it allows everything
+    Allows,
+    /// it has no rules
+    None,
+    /// it does not exist, and denies everything
+    Denies,
 }
 
 /// Everything that selectors can select: pods, host endpoints and network sets, by their labels.

@@ -75,6 +75,11 @@ impl<'r> Profiles<'r> {
         Profiles(profiles)
     }
 
+    /// All of them, in no particular order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Profile<'r>)> {
+        self.0.iter().map(|(name, profile)| (&**name, profile))
+    }
+
     /// A profile by name.
     pub fn get(&self, name: &str) -> Option<&Profile<'r>> {
         self.0.get(name)
