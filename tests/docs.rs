@@ -8,6 +8,8 @@
 mod common;
 
 use common::{Run, relative, root};
+use regex_lite::Regex;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -130,4 +132,50 @@ fn a_console_block_is_read_as_commands_and_output() {
         found,
         [(3, "one \\\n    more".to_owned(), vec!["out".to_owned()]), (6, "two".to_owned(), Vec::new())]
     );
+}
+
+/// The text of every source file outside of tests.
+fn sources() -> Vec<String> {
+    let mut folders = vec![root().join("src")];
+    let mut texts = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if path.is_dir() && name != "tests" {
+                folders.push(path);
+            } else if name.ends_with(".rs") && name != "tests.rs" {
+                let text = std::fs::read_to_string(&path).unwrap();
+                texts.push(text.split("#[cfg(test)]\nmod tests {").next().unwrap().to_owned());
+            }
+        }
+    }
+    texts
+}
+
+/// Identifiers that the sources give to diagnostics: the first text in a call that makes one.
+fn ids(sources: &[String]) -> BTreeSet<String> {
+    let calls = "Diagnostic::(?:error|warning|note|new)|Fault::new|warn|turn_away|lost";
+    let call = Regex::new(&format!(r#"(?:{calls})\(\s*(?:[a-z_.()]+,\s*)?"([a-z]+(?:-[a-z]+)*)""#)).unwrap();
+    let constant = Regex::new(r#"const ID: &str = "([a-z-]+)""#).unwrap();
+    let found = sources.iter().flat_map(|text| call.captures_iter(text).chain(constant.captures_iter(text)));
+    let mut ids: BTreeSet<String> = found.map(|captures| captures[1].to_owned()).collect();
+    // a signal between two parsers, which nobody sees
+    ids.remove("unfit");
+    ids
+}
+
+#[test]
+fn the_page_of_diagnostics_has_what_the_sources_say_and_nothing_else() {
+    let page = std::fs::read_to_string(root().join("docs/diagnostics.md")).unwrap();
+    let sources = sources();
+    let ids = ids(&sources);
+    assert!(ids.len() > 50, "{ids:?}");
+    let documented = |id: &&String| netpolc::check::find(id).is_some() || page.contains(&format!("`{id}`"));
+    let undocumented: Vec<_> = ids.iter().filter(|id| !documented(id)).collect();
+    assert!(undocumented.is_empty(), "not in docs/diagnostics.md: {undocumented:?}");
+    let rows = page.lines().filter(|line| line.starts_with("| `")).filter_map(|line| line.split('|').nth(1));
+    for id in rows.flat_map(|cell| cell.split('`').skip(1).step_by(2)) {
+        let quoted = format!("\"{id}\"");
+        assert!(sources.iter().any(|text| text.contains(&quoted)), "`{id}` is said nowhere");
+    }
 }
