@@ -23,6 +23,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Say which policy, selector or pod is behind a chain, ipset, interface or rule hash
     Explain(ExplainArgs),
+    /// Say what a node's kernel does with packets
+    Trace(TraceArgs),
 }
 
 /// `netpolc compile`
@@ -135,6 +137,38 @@ pub struct ExplainArgs {
     /// Text, or one JSON document
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
+
+    /// Threads that read the input [default: one for each processor]
+    #[arg(long, short = 'j', value_name = "N")]
+    pub jobs: Option<std::num::NonZero<usize>>,
+}
+
+/// `netpolc trace`
+#[derive(Debug, Args)]
+pub struct TraceArgs {
+    /// Manifests: files, folders (searched for .yaml, .yml and .json), or - for standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+
+    /// The node
+    #[arg(long)]
+    pub node: String,
+
+    /// The node's addresses: what `ip -j addr` prints there
+    #[arg(long, value_name = "FILE")]
+    pub node_addresses: Option<PathBuf>,
+
+    /// The node's routes: what `ip -j route` or `ip -j -6 route` prints there; give both
+    #[arg(long, value_name = "FILE")]
+    pub node_routes: Vec<PathBuf>,
+
+    /// Packets, one a line, to be printed with their outcomes
+    #[arg(long, value_name = "FILE")]
+    pub packets: PathBuf,
+
+    /// What to do with objects that a cluster would refuse: stop, or leave them out as it would
+    #[arg(long, value_enum, default_value = "fail")]
+    pub invalid: Invalid,
 
     /// Threads that read the input [default: one for each processor]
     #[arg(long, short = 'j', value_name = "N")]

@@ -7,6 +7,7 @@ mod explain;
 mod load;
 mod messages;
 mod output;
+mod trace;
 
 use clap::Parser;
 use std::process::ExitCode;
@@ -25,6 +26,7 @@ pub fn main() -> ExitCode {
         args::Command::Compile(args) => compile::run(&args),
         args::Command::Check(args) => check::run(&args),
         args::Command::Explain(args) => explain::run(&args),
+        args::Command::Trace(args) => trace::run(&args),
     };
     match outcome {
         Ok(status) => ExitCode::from(status),

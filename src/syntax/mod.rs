@@ -2,5 +2,6 @@
 
 pub mod cidr;
 pub mod ip_addr;
+pub mod ip_route;
 pub mod port;
 pub mod selector;

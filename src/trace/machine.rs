@@ -1,0 +1,230 @@
+//! Tables and sets, made ready to be walked: chains by number, sets as sorted ranges.
+
+use super::packet::number;
+use crate::ir::{
+    Action, Chain, ConntrackStates, Family, IpSet, Match, Matcher, Members, Protocol, Rule, RuleSet, SetLookup, Side,
+    TableName,
+};
+use crate::model::core::TransportProtocol;
+use ipnet::IpNet;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// The tables of one family.
+#[derive(Debug)]
+pub struct Machine<'p> {
+    /// in the order of [`TableName::ALL`]
+    tables: Vec<Table<'p>>,
+    pub(super) sets: Vec<Set>,
+}
+
+/// One table.
+#[derive(Debug, Default)]
+pub struct Table<'p> {
+    chains: Vec<CompiledChain<'p>>,
+    hooks: FxHashMap<&'static str, usize>,
+}
+
+/// A chain, with what is looked at for each rule.
+#[derive(Debug)]
+pub struct CompiledChain<'p> {
+    /// as it was rendered
+    pub chain: &'p Chain,
+    /// one for each of its rules
+    pub rules: Vec<CompiledRule<'p>>,
+}
+
+/// A rule.
+#[derive(Debug)]
+pub struct CompiledRule<'p> {
+    /// all must hold
+    pub conditions: Vec<Condition<'p>>,
+    /// the number of the chain that the action goes to, if it goes to one
+    pub target: Option<usize>,
+    /// what happens
+    pub action: Option<&'p Action>,
+}
+
+/// A match with its texts and numbers worked out.
+#[derive(Debug)]
+pub struct Condition<'p> {
+    pub(super) negated: bool,
+    pub(super) on: On<'p>,
+}
+
+#[derive(Debug)]
+pub(super) enum On<'p> {
+    Protocol(u8),
+    Addresses(Side, Vec<(u128, u128)>),
+    InInterface(&'p str),
+    OutInterface(&'p str),
+    Ports(Side, &'p [(u16, u16)]),
+    Port(u16),
+    Set(usize, SetLookup),
+    Icmp(u8, Option<u8>),
+    Mark { value: u32, mask: u32 },
+    Conntrack(ConntrackStates),
+    LocalAddress { side: Side, of_interface: bool },
+    ReversePathFails,
+    TcpSyn,
+    /// the same for every packet: a limit that is not reached, a protocol that nobody knows
+    Always(bool),
+}
+
+/// The members of a set.
+#[derive(Debug)]
+pub(super) enum Set {
+    /// ranges in order, without overlap
+    Ranges(Vec<(u128, u128)>),
+    /// address, protocol and port
+    Ports(FxHashSet<(u128, u8, u16)>),
+}
+
+impl<'p> Machine<'p> {
+    /// Makes the tables of one family ready, with the sets of a node.
+    pub fn new(rules: &'p RuleSet, sets: &'p [IpSet]) -> Self {
+        let own: Vec<&IpSet> = sets.iter().filter(|set| set.family == rules.family).collect();
+        let numbers: FxHashMap<&str, usize> = (0..).zip(&own).map(|(at, set)| (&*set.name, at)).collect();
+        let table = |name: TableName| {
+            let table = rules.tables.iter().find(|table| table.name == name);
+            table.map_or_else(Table::default, |table| Table::new(table, rules.family, &numbers))
+        };
+        Machine {
+            tables: TableName::ALL.map(table).into(),
+            sets: own.iter().map(|set| compile_set(set)).collect(),
+        }
+    }
+
+    /// A table.
+    pub fn table(&self, name: TableName) -> &Table<'p> {
+        let place = TableName::ALL.iter().position(|own| *own == name).unwrap_or_default();
+        &self.tables[place]
+    }
+}
+
+impl<'p> Table<'p> {
+    fn new(table: &'p crate::ir::Table, family: Family, sets: &FxHashMap<&str, usize>) -> Self {
+        let all: Vec<&'p Chain> = table.hooks.iter().chain(&table.chains).map(|chain| &**chain).collect();
+        let numbers: FxHashMap<&str, usize> = (0..).zip(&all).map(|(at, chain)| (&*chain.name, at)).collect();
+        let rule = |rule: &'p Rule| CompiledRule {
+            conditions: rule.matches.iter().map(|one| condition(one, family, sets)).collect(),
+            target: rule.action.as_ref().and_then(Action::target).and_then(|name| numbers.get(&**name).copied()),
+            action: rule.action.as_ref(),
+        };
+        let chains = all.iter().map(|chain| CompiledChain { chain, rules: chain.rules.iter().map(rule).collect() });
+        let hooks = table.name.hooks().iter().filter_map(|hook| Some((*hook, *numbers.get(hook)?)));
+        Table { chains: chains.collect(), hooks: hooks.collect() }
+    }
+
+    /// The number of a hook's chain.
+    pub fn hook(&self, hook: &str) -> Option<usize> {
+        self.hooks.get(hook).copied()
+    }
+
+    /// A chain by its number.
+    pub fn chain(&self, number: usize) -> &CompiledChain<'p> {
+        &self.chains[number]
+    }
+}
+
+fn condition<'p>(one: &'p Match, family: Family, sets: &FxHashMap<&str, usize>) -> Condition<'p> {
+    let on = match &one.on {
+        Matcher::Protocol(protocol) => match protocol_number(protocol) {
+            // protocol 0 stands for all
+            Some(0) => On::Always(true),
+            Some(number) => On::Protocol(number),
+            None => On::Always(false),
+        },
+        Matcher::Address(side, addresses) => {
+            On::Addresses(*side, addresses.iter().map(|address| range(address.net())).collect())
+        }
+        Matcher::InInterface(name) => On::InInterface(name),
+        Matcher::OutInterface(name) => On::OutInterface(name),
+        Matcher::Ports(side, ranges) => On::Ports(*side, ranges),
+        Matcher::DestinationPort(port) => On::Port(*port),
+        Matcher::Set(name, lookup) => match sets.get(&**name) {
+            Some(number) => On::Set(*number, *lookup),
+            None => On::Always(false),
+        },
+        // type 255 of IPv4 stands for any
+        Matcher::Icmp(255, _) if family == Family::V4 => On::Always(true),
+        Matcher::Icmp(kind, code) => On::Icmp(*kind, *code),
+        Matcher::Mark { value, mask, .. } => On::Mark { value: *value, mask: *mask },
+        Matcher::Conntrack(states) => On::Conntrack(*states),
+        Matcher::LocalAddress { side, limit_iface_out } => {
+            On::LocalAddress { side: *side, of_interface: *limit_iface_out }
+        }
+        Matcher::ReversePathFails => On::ReversePathFails,
+        Matcher::TcpSyn => On::TcpSyn,
+        // within the limit
+        Matcher::Limit { .. } => On::Always(true),
+        Matcher::ConnectionsAbove(_) => On::Always(false),
+    };
+    Condition { negated: one.negated, on }
+}
+
+fn protocol_number(protocol: &Protocol) -> Option<u8> {
+    protocol.number()
+}
+
+/// First and last address.
+fn range(net: IpNet) -> (u128, u128) {
+    (number(net.network()), number(net.broadcast()))
+}
+
+fn compile_set(set: &IpSet) -> Set {
+    match (&set.members, set.family) {
+        (Members::Addresses(addresses), _) => {
+            ranges(addresses.iter().map(|address| (number(*address), number(*address))).collect())
+        }
+        (Members::Nets(nets), Family::V4) => ranges(nets.v4.iter().map(|net| range((*net).into())).collect()),
+        (Members::Nets(nets), Family::V6) => ranges(nets.v6.iter().map(|net| range((*net).into())).collect()),
+        (Members::Ports(ports), _) => Set::Ports(
+            ports
+                .iter()
+                .map(|member| (number(member.address), transport(member.protocol), member.port))
+                .collect(),
+        ),
+    }
+}
+
+/// The same addresses as ranges in order that do not touch.
+fn ranges(mut all: Vec<(u128, u128)>) -> Set {
+    all.sort_unstable();
+    let mut joined: Vec<(u128, u128)> = Vec::with_capacity(all.len());
+    for (first, last) in all {
+        match joined.last_mut() {
+            Some((_, end)) if first <= end.saturating_add(1) => *end = last.max(*end),
+            _ => joined.push((first, last)),
+        }
+    }
+    Set::Ranges(joined)
+}
+
+fn transport(protocol: TransportProtocol) -> u8 {
+    match protocol {
+        TransportProtocol::Tcp | TransportProtocol::Other => super::packet::TCP,
+        TransportProtocol::Udp => super::packet::UDP,
+        TransportProtocol::Sctp => super::packet::SCTP,
+    }
+}
+
+impl Set {
+    /// Whether an address is in it.
+    pub(super) fn has(&self, address: u128) -> bool {
+        match self {
+            Set::Ranges(ranges) => {
+                let after = ranges.partition_point(|(first, _)| *first <= address);
+                after > 0 && ranges[after - 1].1 >= address
+            }
+            Set::Ports(_) => false,
+        }
+    }
+
+    /// Whether an address with a port is in it.
+    pub(super) fn has_port(&self, address: u128, protocol: u8, port: u16) -> bool {
+        match self {
+            Set::Ports(members) => members.contains(&(address, protocol, port)),
+            Set::Ranges(_) => false,
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! A packet, as far as rules look at it.
+
+use crate::ir::{ConntrackStates, Family, Side};
+use std::net::IpAddr;
+
+/// An address as a number: IPv4 in the low 32 bits. The family is known from elsewhere.
+pub fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => u128::from(u32::from(address)),
+        IpAddr::V6(address) => u128::from(address),
+    }
+}
+
+/// What a packet is when it meets a rule.
+#[derive(Debug, Clone, Copy)]
+pub struct Packet<'a> {
+    /// address family
+    pub family: Family,
+    /// source address, see [`number`]
+    pub source: u128,
+    /// destination address
+    pub destination: u128,
+    /// IP protocol
+    pub protocol: u8,
+    /// source port, or ICMP type; 0 where the protocol has neither
+    pub source_port: u16,
+    /// destination port, or ICMP code
+    pub destination_port: u16,
+    /// a TCP segment with SYN and without ACK
+    pub syn: bool,
+    /// where it came in, "" if it was made on the node
+    pub in_interface: &'a str,
+    /// where it goes out, "" before that is known
+    pub out_interface: &'a str,
+    /// the packet mark
+    pub mark: u32,
+    /// conntrack's state; empty before conntrack has seen the packet
+    pub state: ConntrackStates,
+    /// a rule has exempted it from tracking
+    pub untracked: bool,
+}
+
+/// TCP.
+pub const TCP: u8 = 6;
+/// UDP.
+pub const UDP: u8 = 17;
+/// SCTP.
+pub const SCTP: u8 = 132;
+/// UDP-Lite.
+pub const UDP_LITE: u8 = 136;
+/// DCCP.
+pub const DCCP: u8 = 33;
+/// ICMP.
+pub const ICMP: u8 = 1;
+/// ICMPv6.
+pub const ICMP_V6: u8 = 58;
+
+impl Packet<'_> {
+    /// An address of it.
+    pub fn address(&self, side: Side) -> u128 {
+        match side {
+            Side::Source => self.source,
+            Side::Destination => self.destination,
+        }
+    }
+
+    /// A port of it, if its protocol has ports.
+    pub fn port(&self, side: Side) -> Option<u16> {
+        matches!(self.protocol, TCP | UDP | SCTP | UDP_LITE | DCCP).then_some(match side {
+            Side::Source => self.source_port,
+            Side::Destination => self.destination_port,
+        })
+    }
+}

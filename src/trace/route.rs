@@ -1,0 +1,119 @@
+//! The node's own addresses and its routes.
+
+use super::packet::number;
+use crate::ir::Family;
+use crate::syntax::ip_addr::Interface;
+use crate::syntax::ip_route::{Route, Way};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// The name of the loopback interface.
+pub const LOOPBACK: &str = "lo";
+
+/// Where packets go.
+#[derive(Debug, Default)]
+pub struct Routes {
+    /// of IPv4 and IPv6: by length, the longest first, the routes by their first address
+    tables: [Vec<(u8, FxHashMap<u128, Way>)>; 2],
+    /// the node's addresses, of IPv4 and IPv6
+    local: [FxHashSet<u128>; 2],
+    /// the addresses of each interface
+    by_interface: FxHashMap<Box<str>, FxHashSet<(bool, u128)>>,
+}
+
+fn index(family: Family) -> usize {
+    match family {
+        Family::V4 => 0,
+        Family::V6 => 1,
+    }
+}
+
+/// A range's first address, for a range of this length.
+fn first(family: Family, address: u128, length: u8) -> u128 {
+    let bits = match family {
+        Family::V4 => 32,
+        Family::V6 => 128,
+    };
+    match bits - u32::from(length).min(bits) {
+        0 => address,
+        128 => 0,
+        host => address >> host << host,
+    }
+}
+
+impl Routes {
+    /// Makes them ready to be looked up.
+    pub fn new(interfaces: &[Interface], routes: &[Route]) -> Self {
+        let mut made = Routes::default();
+        for interface in interfaces {
+            let own = made.by_interface.entry(interface.name.clone()).or_default();
+            for address in interface.addresses.iter().map(|net| net.addr()) {
+                own.insert((address.is_ipv6(), number(address)));
+                made.local[usize::from(address.is_ipv6())].insert(number(address));
+            }
+        }
+        let mut sorted: Vec<&Route> = routes.iter().collect();
+        // stable: of equal metrics the first counts
+        sorted.sort_by_key(|route| (std::cmp::Reverse(route.net.prefix_len()), route.metric));
+        for route in sorted {
+            let table = &mut made.tables[usize::from(route.net.addr().is_ipv6())];
+            let length = route.net.prefix_len();
+            if table.last().is_none_or(|(last, _)| *last != length) {
+                table.push((length, FxHashMap::default()));
+            }
+            if let Some((_, by_address)) = table.last_mut() {
+                by_address.entry(number(route.net.addr())).or_insert_with(|| route.way.clone());
+            }
+        }
+        made
+    }
+
+    /// Whether an address is the node's own.
+    pub fn is_local(&self, family: Family, address: u128) -> bool {
+        self.local[index(family)].contains(&address)
+            || match family {
+                Family::V4 => address >> 24 == 127,
+                Family::V6 => address == 1,
+            }
+    }
+
+    /// Whether an address is one of an interface.
+    pub fn is_on(&self, family: Family, address: u128, interface: &str) -> bool {
+        let own = self.by_interface.get(interface);
+        own.is_some_and(|own| own.contains(&(family == Family::V6, address)))
+            || (interface == LOOPBACK && family == Family::V4 && address >> 24 == 127)
+    }
+
+    /// Where packets to an address go; `None` without a route.
+    pub fn way(&self, family: Family, address: u128) -> Option<&Way> {
+        if self.is_local(family, address) {
+            return Some(&Way::Local);
+        }
+        let table = &self.tables[index(family)];
+        table.iter().find_map(|(length, routes)| routes.get(&first(family, address, *length)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::syntax::{ip_addr, ip_route};
+
+    #[test]
+    fn the_longest_route_counts_and_own_addresses_come_first() {
+        let interfaces =
+            ip_addr::parse(r#"[{"ifname": "eth0", "addr_info": [{"local": "10.0.0.11", "prefixlen": 24}]}]"#).unwrap();
+        let routes = ip_route::parse(
+            r#"[{"dst": "default", "dev": "eth1"}, {"dst": "10.0.0.0/24", "dev": "eth0"}, {"dst": "10.0.0.7", "dev": "cali7"}]"#,
+        )
+        .unwrap();
+        let routes = Routes::new(&interfaces, &routes);
+        let way = |text: &str| routes.way(Family::V4, number(text.parse().unwrap())).cloned();
+        assert_eq!(way("10.0.0.11"), Some(Way::Local));
+        assert_eq!(way("127.9.9.9"), Some(Way::Local));
+        assert_eq!(way("10.0.0.7"), Some(Way::Device("cali7".into())));
+        assert_eq!(way("10.0.0.8"), Some(Way::Device("eth0".into())));
+        assert_eq!(way("8.8.8.8"), Some(Way::Device("eth1".into())));
+        assert_eq!(routes.way(Family::V6, 5), None);
+        assert!(routes.is_on(Family::V4, number("10.0.0.11".parse().unwrap()), "eth0"));
+    }
+}

@@ -1,0 +1,178 @@
+//! One packet through one chain, rule by rule.
+
+use super::machine::{CompiledRule, Condition, Machine, On, Table};
+use super::packet::{ICMP, ICMP_V6, Packet, TCP, number};
+use super::path::Kernel;
+use super::route::LOOPBACK;
+use crate::ir::{Action, Family, RejectWith, Rule, SetLookup, Side, TableName};
+use crate::syntax::ip_route::Way;
+
+/// How a table lets go of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// it goes on
+    Accept,
+    /// it is gone
+    Drop,
+    /// it is gone, and the sender is told
+    Reject(RejectWith),
+}
+
+/// Is told of every rule that applies, in order.
+pub trait Watch {
+    /// A rule of a chain applies.
+    fn rule(&mut self, table: TableName, chain: &str, rule: &Rule);
+}
+
+/// Does not want to know.
+impl Watch for () {
+    fn rule(&mut self, _: TableName, _: &str, _: &Rule) {}
+}
+
+/// Where a packet is walking.
+pub(super) struct Walk<'k, 'a, 'p> {
+    /// routes and addresses
+    pub(super) kernel: &'k Kernel<'p>,
+    /// the sets
+    pub(super) machine: &'k Machine<'p>,
+    /// the table
+    pub(super) table: &'k Table<'p>,
+    /// its name
+    pub(super) name: TableName,
+    /// the packet
+    pub(super) packet: &'k mut Packet<'a>,
+}
+
+impl Walk<'_, '_, '_> {
+    /// Walks through a chain; `None` if it ends, or returns, without deciding.
+    ///
+    /// The depth of the recursion is that of the chains, which do not form circles.
+    pub(super) fn chain(&mut self, number: usize, watch: &mut impl Watch) -> Option<End> {
+        let table = self.table;
+        let compiled = table.chain(number);
+        for (rule, own) in compiled.rules.iter().zip(&compiled.chain.rules) {
+            if !rule.conditions.iter().all(|condition| self.holds(condition)) {
+                continue;
+            }
+            watch.rule(self.name, &compiled.chain.name, own);
+            match self.act(rule, watch) {
+                Next::Rule => {}
+                Next::Return => return None,
+                Next::End(end) => return Some(end),
+            }
+        }
+        None
+    }
+
+    fn act(&mut self, rule: &CompiledRule<'_>, watch: &mut impl Watch) -> Next {
+        let packet = &mut *self.packet;
+        match rule.action {
+            Some(Action::Accept) => return Next::End(End::Accept),
+            Some(Action::Drop) => return Next::End(End::Drop),
+            Some(Action::Reject(with)) => return Next::End(End::Reject(*with)),
+            Some(Action::Return) => return Next::Return,
+            Some(Action::Jump(_)) => {
+                if let Some(end) = rule.target.and_then(|target| self.chain(target, watch)) {
+                    return Next::End(end);
+                }
+            }
+            Some(Action::Goto(_)) => {
+                return match rule.target.and_then(|target| self.chain(target, watch)) {
+                    Some(end) => Next::End(end),
+                    None => Next::Return,
+                };
+            }
+            Some(Action::Mark { value, mask, .. }) => packet.mark = packet.mark & !mask | value,
+            Some(Action::NoTrack) => packet.untracked = true,
+            Some(Action::Dnat { address, port }) => {
+                packet.destination = number(*address);
+                packet.destination_port = port.unwrap_or(packet.destination_port);
+                packet.state = packet.state.or(crate::ir::ConntrackStates::DNAT);
+                return Next::End(End::Accept);
+            }
+            // the translated source decides nothing after this
+            Some(Action::Snat { .. } | Action::Masquerade { .. }) => return Next::End(End::Accept),
+            Some(Action::Log { .. } | Action::NfLog { .. } | Action::Dscp(_)) | None => {}
+        }
+        Next::Rule
+    }
+
+    fn holds(&self, condition: &Condition<'_>) -> bool {
+        let packet = &*self.packet;
+        let holds = match &condition.on {
+            On::Protocol(number) => packet.protocol == *number,
+            On::Addresses(side, ranges) => {
+                let address = packet.address(*side);
+                ranges.iter().any(|(first, last)| (*first..=*last).contains(&address))
+            }
+            On::InInterface(pattern) => is_interface(packet.in_interface, pattern),
+            On::OutInterface(pattern) => is_interface(packet.out_interface, pattern),
+            On::Ports(side, ranges) => {
+                let Some(port) = packet.port(*side) else { return false };
+                ranges.iter().any(|(first, last)| (*first..=*last).contains(&port))
+            }
+            On::Port(wanted) => {
+                let Some(port) = packet.port(Side::Destination) else { return false };
+                port == *wanted
+            }
+            On::Set(set, lookup) => self.in_set(*set, *lookup),
+            On::Icmp(kind, code) => {
+                packet.protocol == (if packet.family == Family::V4 { ICMP } else { ICMP_V6 })
+                    && packet.source_port == u16::from(*kind)
+                    && code.is_none_or(|code| packet.destination_port == u16::from(code))
+            }
+            On::Mark { value, mask } => packet.mark & mask == *value,
+            On::Conntrack(states) => packet.state.intersects(*states),
+            On::LocalAddress { side, of_interface } => {
+                let (routes, address) = (&self.kernel.routes, packet.address(*side));
+                match of_interface {
+                    true => routes.is_on(packet.family, address, packet.out_interface),
+                    false => routes.is_local(packet.family, address),
+                }
+            }
+            On::ReversePathFails => self.reverse_path_fails(),
+            On::TcpSyn => packet.protocol == TCP && packet.syn,
+            On::Always(holds) => *holds,
+        };
+        holds != condition.negated
+    }
+
+    fn in_set(&self, set: usize, lookup: SetLookup) -> bool {
+        let (packet, set) = (&*self.packet, &self.machine.sets[set]);
+        let with_port = |side: Side| {
+            let port = packet.port(side);
+            port.is_some_and(|port| set.has_port(packet.address(side), packet.protocol, port))
+        };
+        match lookup {
+            SetLookup::Source => set.has(packet.source),
+            SetLookup::Destination => set.has(packet.destination),
+            SetLookup::SourcePort => with_port(Side::Source),
+            SetLookup::DestinationPort => with_port(Side::Destination),
+        }
+    }
+
+    /// A source that is the node's own, or to which packets would leave on another interface.
+    fn reverse_path_fails(&self) -> bool {
+        let packet = &*self.packet;
+        if packet.in_interface == LOOPBACK {
+            return false;
+        }
+        let way = self.kernel.routes.way(packet.family, packet.source);
+        !matches!(way, Some(Way::Device(device)) if **device == *packet.in_interface)
+    }
+}
+
+/// What comes after a rule that applies.
+enum Next {
+    Rule,
+    Return,
+    End(End),
+}
+
+/// `+` at the end stands for any rest.
+fn is_interface(name: &str, pattern: &str) -> bool {
+    match pattern.strip_suffix('+') {
+        Some(prefix) => name.starts_with(prefix),
+        None => name == pattern,
+    }
+}
