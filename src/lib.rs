@@ -32,5 +32,6 @@ pub mod ir;
 pub mod model;
 pub mod resolve;
 pub mod source;
+pub mod space;
 pub mod syntax;
 pub mod trace;
