@@ -29,6 +29,7 @@ pub mod felix;
 #[cfg(test)]
 mod fuzz;
 pub mod ir;
+pub mod kernel;
 pub mod model;
 pub mod resolve;
 pub mod source;

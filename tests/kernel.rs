@@ -8,7 +8,7 @@
 mod common;
 
 use common::{files, in_parallel, relative, run};
-use netpolc::check::kernel;
+use netpolc::check::loadable;
 use netpolc::emit;
 use netpolc::ir::{
     Action, Address, Family, MarkSpelling, Match, Matcher, Origin, Protocol, RejectWith, Rule, Side,
@@ -175,7 +175,7 @@ fn the_kernel_refuses_what_check_says_it_refuses() {
     assert_eq!(answers.len(), trials.len());
     let mut wrong = String::new();
     for (trial, refused) in trials.iter().zip(&answers) {
-        let said = kernel::refused_rule(&trial.rule, trial.family, trial.table);
+        let said = loadable::refused_rule(&trial.rule, trial.family, trial.table);
         if said.is_some() != *refused {
             let (table, text) = (trial.table.name(), text(trial));
             writeln!(wrong, "{:?} {table}: {text}: refused {refused}, said {said:?}", trial.family).unwrap();

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `run` | everything there is to find out about an input, as a [`Report`] |
 //! | `outcome` | what becomes of each object: programmed, refused, rejected, ignored, … |
-//! | `kernel` | what `iptables-restore`, `ipset` and the kernel refuse to take |
+//! | `loadable` | what `iptables-restore`, `ipset` and the kernel refuse to take |
 //! | `policy`, `host`, `service` | mistakes, one file each, whose header is their documentation |
 //! | `context` | what mistakes are found in |
 //! | `page` | a mistake's page of documentation, made from its file |
@@ -32,7 +32,7 @@ macro_rules! check {
 
 mod context;
 mod host;
-pub mod kernel;
+pub mod loadable;
 pub mod outcome;
 pub mod page;
 mod policy;

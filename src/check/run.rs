@@ -1,6 +1,6 @@
 //! Everything there is to find out about an input.
 
-use super::kernel::{self, Refusal};
+use super::loadable::{self, Refusal};
 use super::outcome::{self, Object};
 use super::{CHECKS, ClusterContext, NodeContext, Run};
 use crate::diagnostic::{Diagnostic, Location, Severity, order};
@@ -67,7 +67,7 @@ fn on_node(cluster: &Cluster<'_>, node: &str, request: &Request<'_>) -> OnNode {
     let mut diagnostics = resolved.diagnostics;
     let Some(view) = resolved.view else { return OnNode { diagnostics, unknown: true } };
     let program = felix::render(&view);
-    diagnostics.extend(unloadable(&view, kernel::refusals(&program)));
+    diagnostics.extend(unloadable(&view, loadable::refusals(&program)));
     let context = NodeContext { view: &view, program: &program, resources: cluster.resources() };
     for check in CHECKS {
         if let Run::Node(run) = check.run {

@@ -5,10 +5,11 @@ use super::load;
 use super::output::{Output, naming};
 use super::{BAD_INPUT, DONE, messages};
 use crate::felix;
+use crate::kernel::Kernel;
+use crate::kernel::route::Routes;
 use crate::resolve::{Cluster, NodeRequest};
 use crate::syntax::ip_route::{self, Route};
-use crate::trace::route::Routes;
-use crate::trace::{Kernel, row};
+use crate::trace::row;
 use std::io;
 use std::path::Path;
 
@@ -19,7 +20,8 @@ pub fn run(args: &TraceArgs) -> io::Result<u8> {
     for path in &args.node_routes {
         routes.extend(read_routes(path)?);
     }
-    let packets = std::fs::read_to_string(&args.packets).map_err(|error| naming(&args.packets, "read", error))?;
+    let packets =
+        std::fs::read_to_string(&args.packets).map_err(|error| naming(&args.packets, "read", error))?;
     let loaded = load::load(&args.paths, args.jobs, args.invalid.into());
     let mut said = loaded.all_diagnostics();
     if loaded.unusable || loaded.collected.fatal {
@@ -36,9 +38,8 @@ pub fn run(args: &TraceArgs) -> io::Result<u8> {
     };
     let program = felix::render(&view);
     let kernel = Kernel::new(&program, Routes::new(&view.interfaces, &routes));
-    let answers = batch(&kernel, &packets).map_err(|(line, error)| {
-        io::Error::other(format!("`{}`:{line}: {error}", args.packets.display()))
-    })?;
+    let answers = batch(&kernel, &packets)
+        .map_err(|(line, error)| io::Error::other(format!("`{}`:{line}: {error}", args.packets.display())))?;
     messages::print(&said, &loaded.files)?;
     Output::Stdout.write("", |out| out.write_all(answers.as_bytes()))?;
     Ok(DONE)

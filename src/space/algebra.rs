@@ -62,7 +62,10 @@ impl Space {
         // in pairs, so that no large set is gone through again for each small one
         let mut left: Vec<PacketSet> = sets.into_iter().collect();
         while left.len() > 1 {
-            left = left.chunks(2).map(|pair| pair.iter().fold(PacketSet::NONE, |a, b| self.union(a, *b))).collect();
+            left = left
+                .chunks(2)
+                .map(|pair| pair.iter().fold(PacketSet::NONE, |a, b| self.union(a, *b)))
+                .collect();
         }
         left.first().copied().unwrap_or(PacketSet::NONE)
     }

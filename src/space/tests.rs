@@ -42,7 +42,9 @@ fn points() -> impl Iterator<Item = [u128; 4]> {
 }
 
 fn in_boxes(boxes: &[Small], point: &[u128; 4]) -> bool {
-    boxes.iter().any(|sides| sides.iter().zip(point).all(|((first, last), value)| (*first..=*last).contains(value)))
+    boxes
+        .iter()
+        .any(|sides| sides.iter().zip(point).all(|((first, last), value)| (*first..=*last).contains(value)))
 }
 
 fn whole(point: &[u128; 4]) -> [u128; 8] {

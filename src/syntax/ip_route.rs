@@ -55,8 +55,8 @@ pub fn parse(text: &str) -> Result<Vec<Route>, String> {
     if text.trim().is_empty() {
         return Ok(Vec::new());
     }
-    let printed: Vec<Printed> =
-        serde_json::from_str(text).map_err(|error| format!("this is not what `ip -j route` prints: {error}"))?;
+    let printed: Vec<Printed> = serde_json::from_str(text)
+        .map_err(|error| format!("this is not what `ip -j route` prints: {error}"))?;
     let others_are_v6 = printed.iter().any(|route| route.dst.contains(':'));
     printed.into_iter().map(|route| one(route, others_are_v6)).collect()
 }
@@ -118,7 +118,8 @@ mod tests {
 
     #[test]
     fn a_default_route_is_of_the_family_of_its_table() {
-        let routes = parse(r#"[{"dst": "fe80::/64", "dev": "eth0"}, {"dst": "default", "dev": "eth0"}]"#).unwrap();
+        let routes =
+            parse(r#"[{"dst": "fe80::/64", "dev": "eth0"}, {"dst": "default", "dev": "eth0"}]"#).unwrap();
         assert_eq!(routes[1].net.to_string(), "::/0");
     }
 

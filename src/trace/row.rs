@@ -1,9 +1,9 @@
 //! Packets as rows of text: eight columns, separated by tabs, under a line with their names.
 
-use super::conntrack::Connection;
-use super::packet::{self, Packet, number};
-use super::path::Outcome;
 use crate::ir::{ConntrackStates, Family};
+use crate::kernel::Outcome;
+use crate::kernel::conntrack::Connection;
+use crate::kernel::packet::{self, Packet, number};
 use std::fmt::Write;
 use std::net::IpAddr;
 

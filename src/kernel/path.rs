@@ -11,8 +11,10 @@ use crate::syntax::ip_route::Way;
 /// The kernel of a node: its rules, sets, addresses and routes.
 #[derive(Debug)]
 pub struct Kernel<'p> {
-    v4: Machine<'p>,
-    v6: Machine<'p>,
+    /// tables of IPv4
+    pub v4: Machine<'p>,
+    /// tables of IPv6
+    pub v6: Machine<'p>,
     /// addresses and routes
     pub routes: Routes,
 }
@@ -30,7 +32,7 @@ pub enum Hook {
 
 impl Hook {
     /// The name of the hook's chain in each table.
-    fn chain(self) -> &'static str {
+    pub(super) fn chain(self) -> &'static str {
         match self {
             Hook::Prerouting => "PREROUTING",
             Hook::Input => "INPUT",

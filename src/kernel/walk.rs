@@ -8,7 +8,7 @@ use crate::ir::{Action, Family, RejectWith, Rule, SetLookup, Side, TableName};
 use crate::syntax::ip_route::Way;
 
 /// How a table lets go of a packet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum End {
     /// it goes on
     Accept,

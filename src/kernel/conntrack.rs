@@ -36,9 +36,7 @@ pub fn state(packet: &Packet<'_>, connection: Connection) -> ConntrackStates {
 
 /// Neighbour discovery and listener reports of IPv6.
 fn is_never_tracked(packet: &Packet<'_>) -> bool {
-    packet.family == Family::V6
-        && packet.protocol == ICMP_V6
-        && matches!(packet.source_port, 130..=137 | 143)
+    packet.family == Family::V6 && packet.protocol == ICMP_V6 && matches!(packet.source_port, 130..=137 | 143)
 }
 
 /// Of ICMP only requests do; errors that quote an unknown packet, and answers, do not.

@@ -2,8 +2,8 @@
 
 use super::packet::number;
 use crate::ir::{
-    Action, Chain, ConntrackStates, Family, IpSet, Match, Matcher, Members, Protocol, Rule, RuleSet, SetLookup, Side,
-    TableName,
+    Action, Chain, ConntrackStates, Family, IpSet, Match, Matcher, Members, Protocol, Rule, RuleSet,
+    SetLookup, Side, TableName,
 };
 use crate::model::core::TransportProtocol;
 use ipnet::IpNet;
@@ -42,6 +42,8 @@ pub struct CompiledRule<'p> {
     pub target: Option<usize>,
     /// what happens
     pub action: Option<&'p Action>,
+    /// it has a limit: of packets in a time, or of connections
+    pub limited: bool,
 }
 
 /// A match with its texts and numbers worked out.
@@ -61,9 +63,15 @@ pub(super) enum On<'p> {
     Port(u16),
     Set(usize, SetLookup),
     Icmp(u8, Option<u8>),
-    Mark { value: u32, mask: u32 },
+    Mark {
+        value: u32,
+        mask: u32,
+    },
     Conntrack(ConntrackStates),
-    LocalAddress { side: Side, of_interface: bool },
+    LocalAddress {
+        side: Side,
+        of_interface: bool,
+    },
     ReversePathFails,
     TcpSyn,
     /// the same for every packet: a limit that is not reached, a protocol that nobody knows
@@ -107,10 +115,19 @@ impl<'p> Table<'p> {
         let numbers: FxHashMap<&str, usize> = (0..).zip(&all).map(|(at, chain)| (&*chain.name, at)).collect();
         let rule = |rule: &'p Rule| CompiledRule {
             conditions: rule.matches.iter().map(|one| condition(one, family, sets)).collect(),
-            target: rule.action.as_ref().and_then(Action::target).and_then(|name| numbers.get(&**name).copied()),
+            target: rule
+                .action
+                .as_ref()
+                .and_then(Action::target)
+                .and_then(|name| numbers.get(&**name).copied()),
             action: rule.action.as_ref(),
+            limited: rule
+                .matches
+                .iter()
+                .any(|one| matches!(one.on, Matcher::Limit { .. } | Matcher::ConnectionsAbove(_))),
         };
-        let chains = all.iter().map(|chain| CompiledChain { chain, rules: chain.rules.iter().map(rule).collect() });
+        let chains =
+            all.iter().map(|chain| CompiledChain { chain, rules: chain.rules.iter().map(rule).collect() });
         let hooks = table.name.hooks().iter().filter_map(|hook| Some((*hook, *numbers.get(hook)?)));
         Table { chains: chains.collect(), hooks: hooks.collect() }
     }

@@ -2,6 +2,7 @@
 
 use super::packet::number;
 use crate::ir::Family;
+use crate::space::Range;
 use crate::syntax::ip_addr::Interface;
 use crate::syntax::ip_route::{Route, Way};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -24,6 +25,14 @@ fn index(family: Family) -> usize {
     match family {
         Family::V4 => 0,
         Family::V6 => 1,
+    }
+}
+
+/// The addresses that are the node's own whatever its interfaces have.
+fn loopback(family: Family) -> Range {
+    match family {
+        Family::V4 => (127 << 24, (128 << 24) - 1),
+        Family::V6 => (1, 1),
     }
 }
 
@@ -69,11 +78,8 @@ impl Routes {
 
     /// Whether an address is the node's own.
     pub fn is_local(&self, family: Family, address: u128) -> bool {
-        self.local[index(family)].contains(&address)
-            || match family {
-                Family::V4 => address >> 24 == 127,
-                Family::V6 => address == 1,
-            }
+        let (first, last) = loopback(family);
+        self.local[index(family)].contains(&address) || (first..=last).contains(&address)
     }
 
     /// Whether an address is one of an interface.
@@ -81,6 +87,69 @@ impl Routes {
         let own = self.by_interface.get(interface);
         own.is_some_and(|own| own.contains(&(family == Family::V6, address)))
             || (interface == LOOPBACK && family == Family::V4 && address >> 24 == 127)
+    }
+
+    /// The names of all interfaces that have addresses or routes.
+    pub fn interfaces(&self) -> impl Iterator<Item = &str> {
+        let devices = self.tables.iter().flatten().flat_map(|(_, routes)| routes.values()).filter_map(
+            |way| match way {
+                Way::Device(device) => Some(&**device),
+                Way::Local | Way::Discard => None,
+            },
+        );
+        self.by_interface.keys().map(|name| &**name).chain(devices)
+    }
+
+    /// All addresses of a family, as ranges in order, and where packets to them go.
+    pub fn ranges(&self, family: Family) -> Vec<(Range, Option<&Way>)> {
+        let bits: u32 = if family == Family::V4 { 32 } else { 128 };
+        let largest = u128::MAX >> (128 - bits);
+        // wherever the way may change
+        let mut borders: Vec<u128> = vec![0];
+        let mut range = |first: u128, last: u128| {
+            borders.push(first);
+            borders.extend(last.checked_add(1).filter(|next| *next <= largest));
+        };
+        for (length, routes) in &self.tables[index(family)] {
+            let host = bits - u32::from(*length).min(bits);
+            let size = if host == 128 { u128::MAX } else { (1 << host) - 1 };
+            routes.keys().for_each(|first| range(*first, first | size));
+        }
+        self.local_ranges(family).into_iter().for_each(|(first, last)| range(first, last));
+        borders.sort_unstable();
+        borders.dedup();
+        let mut ranges: Vec<(Range, Option<&Way>)> = Vec::with_capacity(borders.len());
+        for (place, first) in borders.iter().enumerate() {
+            let last = borders.get(place + 1).map_or(largest, |next| next - 1);
+            let way = self.way(family, *first);
+            match ranges.last_mut() {
+                Some((range, before)) if *before == way => range.1 = last,
+                _ => ranges.push(((*first, last), way)),
+            }
+        }
+        ranges
+    }
+
+    /// The node's own addresses.
+    pub fn local_ranges(&self, family: Family) -> Vec<Range> {
+        let own = self.local[index(family)].iter().map(|address| (*address, *address));
+        let mut ranges: Vec<Range> = own.chain([loopback(family)]).collect();
+        ranges.sort_unstable();
+        ranges
+    }
+
+    /// The addresses of an interface.
+    pub fn ranges_on(&self, family: Family, interface: &str) -> Vec<Range> {
+        let own = self.by_interface.get(interface).into_iter().flatten();
+        let mut ranges: Vec<Range> = own
+            .filter(|(v6, _)| *v6 == (family == Family::V6))
+            .map(|(_, address)| (*address, *address))
+            .collect();
+        if interface == LOOPBACK && family == Family::V4 {
+            ranges.push(loopback(family));
+        }
+        ranges.sort_unstable();
+        ranges
     }
 
     /// Where packets to an address go; `None` without a route.
@@ -101,7 +170,8 @@ mod tests {
     #[test]
     fn the_longest_route_counts_and_own_addresses_come_first() {
         let interfaces =
-            ip_addr::parse(r#"[{"ifname": "eth0", "addr_info": [{"local": "10.0.0.11", "prefixlen": 24}]}]"#).unwrap();
+            ip_addr::parse(r#"[{"ifname": "eth0", "addr_info": [{"local": "10.0.0.11", "prefixlen": 24}]}]"#)
+                .unwrap();
         let routes = ip_route::parse(
             r#"[{"dst": "default", "dev": "eth1"}, {"dst": "10.0.0.0/24", "dev": "eth0"}, {"dst": "10.0.0.7", "dev": "cali7"}]"#,
         )

@@ -1,0 +1,254 @@
+//! What a rule applies to, as a set.
+
+use super::interfaces::Interfaces;
+use crate::ir::{ConntrackStates, Family, SetLookup, Side};
+use crate::kernel::machine::{CompiledRule, Condition, Machine, On, Set};
+use crate::kernel::packet::{DCCP, ICMP, ICMP_V6, SCTP, TCP, UDP, UDP_LITE};
+use crate::kernel::route::{LOOPBACK, Routes};
+use crate::space::{Field, PacketSet, Range, Space};
+use crate::syntax::ip_route::Way;
+use rustc_hash::FxHashMap;
+
+/// Protocols with ports.
+const WITH_PORTS: [u8; 5] = [TCP, UDP, DCCP, SCTP, UDP_LITE];
+
+/// States of conntrack as values of [`Field::State`]: one of five, and whether source and destination
+/// have been rewritten.
+pub(super) const STATES: [ConntrackStates; 5] = [
+    ConntrackStates::INVALID,
+    ConntrackStates::NEW,
+    ConntrackStates::RELATED,
+    ConntrackStates::ESTABLISHED,
+    ConntrackStates::UNTRACKED,
+];
+
+/// The value of a state; of several, the first.
+pub(super) fn state_value(state: ConntrackStates) -> u8 {
+    let base = STATES.iter().position(|own| state.intersects(*own)).unwrap_or(0) as u8;
+    base + 8 * u8::from(state.intersects(ConntrackStates::DNAT))
+        + 16 * u8::from(state.intersects(ConntrackStates::SNAT))
+}
+
+/// The values of all states that a match is about.
+fn state_values(states: ConntrackStates) -> Vec<Range> {
+    let values = (0..32u8).filter(|value| {
+        let base = STATES.get(usize::from(value % 8));
+        base.is_some_and(|own| states.intersects(*own))
+            || (value & 8 != 0 && states.intersects(ConntrackStates::DNAT))
+            || (value & 16 != 0 && states.intersects(ConntrackStates::SNAT))
+    });
+    values.map(|value| (u128::from(value), u128::from(value))).collect()
+}
+
+/// Makes sets of matches, and keeps those that are needed again.
+#[derive(Debug)]
+pub struct Matches<'k> {
+    interfaces: &'k Interfaces,
+    routes: &'k Routes,
+    sets: FxHashMap<(usize, SetLookup), PacketSet>,
+    reverse_path: Option<PacketSet>,
+}
+
+/// What a rule asks of packets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// which packets, whatever their mark
+    pub set: PacketSet,
+    /// what it asks of the mark: value, mask, and whether it is turned round
+    pub marks: Vec<(u32, u32, bool)>,
+    /// it has a limit, taken as not reached
+    pub limited: bool,
+}
+
+impl<'k> Matches<'k> {
+    /// Nothing made yet.
+    pub fn new(interfaces: &'k Interfaces, routes: &'k Routes) -> Self {
+        Matches { interfaces, routes, sets: FxHashMap::default(), reverse_path: None }
+    }
+
+    /// What a rule asks of packets.
+    pub(super) fn rule(
+        &mut self,
+        space: &mut Space,
+        machine: &Machine<'_>,
+        rule: &CompiledRule<'_>,
+    ) -> Asked {
+        let mut asked = Asked { set: PacketSet::ALL, marks: Vec::new(), limited: rule.limited };
+        for Condition { negated, on } in &rule.conditions {
+            if let On::Mark { value, mask } = on {
+                asked.marks.push((*value, *mask, *negated));
+                continue;
+            }
+            let mut set = self.condition(space, machine, on);
+            if *negated {
+                set = space.complement(set);
+                // a packet without ports has none that differ
+                if matches!(on, On::Ports(..) | On::Port(_)) {
+                    let with_ports = with_ports(space);
+                    set = space.intersection(set, with_ports);
+                }
+            }
+            asked.set = space.intersection(asked.set, set);
+        }
+        asked
+    }
+
+    fn condition(&mut self, space: &mut Space, machine: &Machine<'_>, on: &On<'_>) -> PacketSet {
+        let value = |value: u8| (u128::from(value), u128::from(value));
+        match on {
+            On::Protocol(number) => space.with_value(Field::Protocol, u128::from(*number)),
+            On::Addresses(side, ranges) => space.with(address_field(*side), ranges),
+            On::InInterface(pattern) => space.with(Field::InInterface, &self.interfaces.matching(pattern)),
+            On::OutInterface(pattern) => space.with(Field::OutInterface, &self.interfaces.matching(pattern)),
+            On::Ports(side, ranges) => {
+                let ranges: Vec<Range> =
+                    ranges.iter().map(|(first, last)| (u128::from(*first), u128::from(*last))).collect();
+                let (ports, with_ports) = (space.with(port_field(*side), &ranges), with_ports(space));
+                space.intersection(ports, with_ports)
+            }
+            On::Port(port) => {
+                let ports = space.with_value(Field::DestinationPort, u128::from(*port));
+                let with_ports = with_ports(space);
+                space.intersection(ports, with_ports)
+            }
+            On::Set(set, lookup) => match self.sets.get(&(*set, *lookup)) {
+                Some(made) => *made,
+                None => {
+                    let made = set_members(space, &machine.sets[*set], *lookup);
+                    self.sets.insert((*set, *lookup), made);
+                    made
+                }
+            },
+            On::Icmp(kind, code) => {
+                let protocol = if space.family() == Family::V4 { ICMP } else { ICMP_V6 };
+                let protocol = space.with_value(Field::Protocol, u128::from(protocol));
+                let kind = space.with(Field::SourcePort, &[value(*kind)]);
+                let set = space.intersection(protocol, kind);
+                match code {
+                    Some(code) => {
+                        let code = space.with(Field::DestinationPort, &[value(*code)]);
+                        space.intersection(set, code)
+                    }
+                    None => set,
+                }
+            }
+            On::Conntrack(states) => space.with(Field::State, &state_values(*states)),
+            On::LocalAddress { side, of_interface } => self.local(space, *side, *of_interface),
+            On::ReversePathFails => match self.reverse_path {
+                Some(made) => made,
+                None => {
+                    let made = self.reverse_path_fails(space);
+                    self.reverse_path = Some(made);
+                    made
+                }
+            },
+            // the first packet of a connection, and only that, has SYN without ACK
+            On::TcpSyn => {
+                let (tcp, new) = (
+                    space.with_value(Field::Protocol, u128::from(TCP)),
+                    space.with(Field::State, &first_packets()),
+                );
+                space.intersection(tcp, new)
+            }
+            // marks are looked at apart
+            On::Mark { .. } | On::Always(true) => PacketSet::ALL,
+            On::Always(false) => PacketSet::NONE,
+        }
+    }
+
+    fn local(&self, space: &mut Space, side: Side, of_interface: bool) -> PacketSet {
+        let field = address_field(side);
+        if !of_interface {
+            return space.with(field, &self.routes.local_ranges(space.family()));
+        }
+        let mut any = PacketSet::NONE;
+        for name in self.interfaces.names() {
+            let ranges = self.routes.ranges_on(space.family(), name);
+            let number = u128::from(self.interfaces.number(name));
+            let (out, addresses) =
+                (space.with_value(Field::OutInterface, number), space.with(field, &ranges));
+            let both = space.intersection(out, addresses);
+            any = space.union(any, both);
+        }
+        any
+    }
+
+    /// Packets whose answers would leave on another interface; over `lo` there are none.
+    fn reverse_path_fails(&self, space: &mut Space) -> PacketSet {
+        let mut passes = space.with_value(Field::InInterface, u128::from(self.interfaces.number(LOOPBACK)));
+        let mut by_device: FxHashMap<&str, Vec<Range>> = FxHashMap::default();
+        let ways = self.routes.ranges(space.family());
+        for (range, way) in &ways {
+            if let Some(Way::Device(device)) = way {
+                by_device.entry(device).or_default().push(*range);
+            }
+        }
+        for (device, sources) in by_device {
+            let number = u128::from(self.interfaces.number(device));
+            let (came, sources) =
+                (space.with_value(Field::InInterface, number), space.with(Field::Source, &sources));
+            let good = space.intersection(came, sources);
+            passes = space.union(passes, good);
+        }
+        space.complement(passes)
+    }
+}
+
+pub(super) fn address_field(side: Side) -> Field {
+    match side {
+        Side::Source => Field::Source,
+        Side::Destination => Field::Destination,
+    }
+}
+
+fn port_field(side: Side) -> Field {
+    match side {
+        Side::Source => Field::SourcePort,
+        Side::Destination => Field::DestinationPort,
+    }
+}
+
+fn with_ports(space: &mut Space) -> PacketSet {
+    let ranges = WITH_PORTS.map(|protocol| (u128::from(protocol), u128::from(protocol)));
+    space.with(Field::Protocol, &ranges)
+}
+
+/// States of first packets.
+fn first_packets() -> Vec<Range> {
+    // of connections that conntrack knows; an exempt packet has its flags too, but not its state
+    let mut values = state_values(ConntrackStates::NEW);
+    values.extend(state_values(ConntrackStates::UNTRACKED));
+    values
+}
+
+fn set_members(space: &mut Space, set: &Set, lookup: SetLookup) -> PacketSet {
+    match (set, lookup) {
+        (Set::Ranges(ranges), SetLookup::Source) => space.with(Field::Source, ranges),
+        (Set::Ranges(ranges), SetLookup::Destination) => space.with(Field::Destination, ranges),
+        (Set::Ports(members), SetLookup::SourcePort) => ports(space, members, Side::Source),
+        (Set::Ports(members), SetLookup::DestinationPort) => ports(space, members, Side::Destination),
+        // a set of the other type: iptables would not have taken the rule
+        _ => PacketSet::NONE,
+    }
+}
+
+/// Addresses that have the same protocol and port are one set.
+fn ports<'m>(
+    space: &mut Space,
+    members: impl IntoIterator<Item = &'m (u128, u8, u16)>,
+    side: Side,
+) -> PacketSet {
+    let mut by_port: std::collections::BTreeMap<(u8, u16), Vec<Range>> = std::collections::BTreeMap::new();
+    for (address, protocol, port) in members {
+        by_port.entry((*protocol, *port)).or_default().push((*address, *address));
+    }
+    let mut sets = Vec::new();
+    for ((protocol, port), addresses) in by_port {
+        let addresses = space.with(address_field(side), &addresses);
+        let port = space.with_value(port_field(side), u128::from(port));
+        let protocol = space.with_value(Field::Protocol, u128::from(protocol));
+        let both = space.intersection(port, addresses);
+        sets.push(space.intersection(protocol, both));
+    }
+    space.union_of(sets)
+}

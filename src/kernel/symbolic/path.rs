@@ -1,0 +1,368 @@
+//! Flows through hooks and tables, in the kernel's order.
+
+use super::chain::{Chains, Decision, RuleRef};
+use super::interfaces::{Interfaces, NO_INTERFACE};
+use super::matches::{Matches, state_value};
+use crate::ir::{ConntrackStates, Family, TableName};
+use crate::kernel::conntrack::Connection;
+use crate::kernel::machine::Machine;
+use crate::kernel::packet::{ICMP, ICMP_V6, SCTP, TCP, number};
+use crate::kernel::path::Hook;
+use crate::kernel::route::{LOOPBACK, Routes};
+use crate::kernel::walk::End;
+use crate::space::{Field, PacketSet, Range, Space};
+use crate::syntax::ip_route::Way;
+
+/// Packets with one fate so far.
+#[derive(Debug, Clone)]
+pub struct Flow {
+    /// which, as they came in
+    pub set: PacketSet,
+    /// what has become of them since, the same for all of them
+    now: Now,
+    /// a limit was on the way, and is taken as not reached
+    pub limited: bool,
+    /// the rules that decided at each table that did, in order
+    pub by: Vec<RuleRef>,
+    /// what became of them in the end
+    pub fate: Option<Fate>,
+}
+
+/// What is known of all packets of a flow, apart from how they came in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Now {
+    mark: u32,
+    untracked: bool,
+    /// fields whose values were set on the way
+    set: Vec<(Field, u128)>,
+}
+
+impl Now {
+    fn assign(&mut self, field: Field, value: u128) {
+        self.set.retain(|(own, _)| *own != field);
+        self.set.push((field, value));
+    }
+}
+
+/// How packets enter the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// from outside, on the interface that is part of the set
+    Outside,
+    /// from a process of the node
+    Process,
+}
+
+/// What becomes of packets; interfaces are numbers of [`Interfaces`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fate {
+    /// a process of the node gets them
+    Delivered,
+    /// they came in and leave on this interface
+    Forwarded(u16),
+    /// the node sends them on this interface
+    Sent(u16),
+    /// they are discarded at a hook, without an answer
+    Dropped(Hook),
+    /// they are discarded at a hook, and the sender is told
+    Rejected(Hook),
+    /// there is no route for them
+    Unroutable,
+}
+
+/// A node's kernel for sets of packets of one family.
+#[derive(Debug)]
+pub struct Symbolic<'k, 'p> {
+    /// the sets
+    pub space: Space,
+    chains: Chains<'k, 'p>,
+    routes: &'k Routes,
+    interfaces: &'k Interfaces,
+    /// for each interface that packets leave on: its number, and the destinations
+    by_device: Vec<(u16, PacketSet)>,
+    local: PacketSet,
+}
+
+impl<'k, 'p> Symbolic<'k, 'p> {
+    /// Makes it ready. `attributed`: flows are told apart by the rules that decided.
+    pub fn new(
+        family: Family,
+        machine: &'k Machine<'p>,
+        routes: &'k Routes,
+        interfaces: &'k Interfaces,
+        attributed: bool,
+    ) -> Self {
+        let mut space = Space::new(family);
+        let mut by_device: std::collections::BTreeMap<u16, Vec<Range>> = std::collections::BTreeMap::new();
+        let mut local = Vec::new();
+        for (range, way) in routes.ranges(family) {
+            match way {
+                Some(Way::Local) => local.push(range),
+                Some(Way::Device(device)) => {
+                    by_device.entry(interfaces.number(device)).or_default().push(range)
+                }
+                Some(Way::Discard) | None => {}
+            }
+        }
+        let by_device = by_device
+            .into_iter()
+            .map(|(number, ranges)| (number, space.with(Field::Destination, &ranges)))
+            .collect();
+        let local = space.with(Field::Destination, &local);
+        let chains = Chains::new(machine, Matches::new(interfaces, routes), attributed);
+        Symbolic { space, chains, routes, interfaces, by_device, local }
+    }
+
+    /// The routes.
+    pub fn routes(&self) -> &'k Routes {
+        self.routes
+    }
+
+    /// The interfaces.
+    pub fn interfaces(&self) -> &'k Interfaces {
+        self.interfaces
+    }
+
+    /// What becomes of packets: flows that do not overlap and together are `set`.
+    pub fn send(&mut self, set: PacketSet, arrival: Arrival, connection: Connection) -> Vec<Flow> {
+        let flow = Flow { set, now: Now::default(), limited: false, by: Vec::new(), fate: None };
+        let mut ended = Vec::new();
+        match arrival {
+            Arrival::Outside => self.from_outside(flow, connection, &mut ended),
+            Arrival::Process => self.from_a_process(flow, connection, &mut ended),
+        }
+        join(&mut self.space, ended)
+    }
+
+    fn from_outside(&mut self, flow: Flow, connection: Connection, ended: &mut Vec<Flow>) {
+        for flow in self.table(TableName::Raw, Hook::Prerouting, vec![flow], ended) {
+            for flow in self.track(flow, connection) {
+                let translates = is_translated(&flow);
+                let flows = self.table(TableName::Mangle, Hook::Prerouting, vec![flow], ended);
+                let flows = self.nat(Hook::Prerouting, flows, translates, ended);
+                for (flow, device) in self.route(flows, ended) {
+                    match device {
+                        None => self.input(flow, translates, ended),
+                        Some(device) => {
+                            let mut flow = flow;
+                            flow.now.assign(Field::OutInterface, u128::from(device));
+                            let flows = self.table(TableName::Mangle, Hook::Forward, vec![flow], ended);
+                            let flows = self.table(TableName::Filter, Hook::Forward, flows, ended);
+                            let flows = self.postrouting(flows, translates, ended);
+                            ended.extend(flows.into_iter().map(|flow| end(flow, Fate::Forwarded(device))));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn from_a_process(&mut self, mut flow: Flow, connection: Connection, ended: &mut Vec<Flow>) {
+        let lo = self.interfaces.number(LOOPBACK);
+        flow.now.assign(Field::InInterface, u128::from(NO_INTERFACE));
+        for (mut flow, device) in self.route(vec![flow], ended) {
+            flow.now.assign(Field::OutInterface, u128::from(device.unwrap_or(lo)));
+            for flow in self.table(TableName::Raw, Hook::Output, vec![flow], ended) {
+                for flow in self.track(flow, connection) {
+                    let translates = is_translated(&flow);
+                    let flows = self.table(TableName::Mangle, Hook::Output, vec![flow], ended);
+                    let flows = self.nat(Hook::Output, flows, translates, ended);
+                    let flows = self.table(TableName::Filter, Hook::Output, flows, ended);
+                    // after a translation packets are routed anew
+                    for (mut flow, device) in self.route(flows, ended) {
+                        flow.now.assign(Field::OutInterface, u128::from(device.unwrap_or(lo)));
+                        let flows = self.postrouting(vec![flow], translates, ended);
+                        match device {
+                            Some(device) => {
+                                ended.extend(flows.into_iter().map(|flow| end(flow, Fate::Sent(device))))
+                            }
+                            None => self.over_loopback(flows, lo, ended),
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// With their marks and connections.
+    fn over_loopback(&mut self, flows: Vec<Flow>, lo: u16, ended: &mut Vec<Flow>) {
+        for mut flow in flows {
+            flow.now.assign(Field::InInterface, u128::from(lo));
+            flow.now.assign(Field::OutInterface, u128::from(NO_INTERFACE));
+            let flows = self.table(TableName::Raw, Hook::Prerouting, vec![flow], ended);
+            for flow in self.table(TableName::Mangle, Hook::Prerouting, flows, ended) {
+                self.input(flow, false, ended);
+            }
+        }
+    }
+
+    fn input(&mut self, flow: Flow, translates: bool, ended: &mut Vec<Flow>) {
+        let flows = self.table(TableName::Mangle, Hook::Input, vec![flow], ended);
+        let flows = self.table(TableName::Filter, Hook::Input, flows, ended);
+        let flows = self.nat(Hook::Input, flows, translates, ended);
+        ended.extend(flows.into_iter().map(|flow| end(flow, Fate::Delivered)));
+    }
+
+    fn postrouting(&mut self, flows: Vec<Flow>, translates: bool, ended: &mut Vec<Flow>) -> Vec<Flow> {
+        let flows = self.table(TableName::Mangle, Hook::Postrouting, flows, ended);
+        self.nat(Hook::Postrouting, flows, translates, ended)
+    }
+
+    fn nat(&mut self, hook: Hook, flows: Vec<Flow>, translates: bool, ended: &mut Vec<Flow>) -> Vec<Flow> {
+        if translates { self.table(TableName::Nat, hook, flows, ended) } else { flows }
+    }
+
+    /// Asks one table at one hook: flows that go on; the others are added to `ended`.
+    fn table(&mut self, name: TableName, hook: Hook, flows: Vec<Flow>, ended: &mut Vec<Flow>) -> Vec<Flow> {
+        let Some(chain) = self.chains.machine().table(name).hook(hook.chain()) else { return flows };
+        let mut on = Vec::new();
+        for flow in flows {
+            let pieces = self.chains.chain(&mut self.space, name, chain, flow.now.mark);
+            for piece in pieces.iter() {
+                let asked = self.put_in(piece.set, &flow.now);
+                let set = self.space.intersection(flow.set, asked);
+                if set.is_empty() {
+                    continue;
+                }
+                let mut next = Flow { set, limited: flow.limited || piece.limited, ..flow.clone() };
+                next.now.mark = piece.mark;
+                next.now.untracked |= piece.untracked;
+                next.by.extend(piece.by);
+                match piece.decision {
+                    Decision::None | Decision::End(End::Accept) => on.push(next),
+                    Decision::End(End::Drop) => ended.push(end(next, Fate::Dropped(hook))),
+                    Decision::End(End::Reject(_)) => self.reject(next, hook, ended),
+                    Decision::Translate(address, port) => {
+                        next.now.assign(Field::Destination, number(address));
+                        if let Some(port) = port {
+                            next.now.assign(Field::DestinationPort, u128::from(port));
+                        }
+                        let state = ConntrackStates::NEW.or(ConntrackStates::DNAT);
+                        next.now.assign(Field::State, u128::from(state_value(state)));
+                        on.push(next);
+                    }
+                }
+            }
+        }
+        join(&mut self.space, on)
+    }
+
+    /// A set in terms of packets as they came in: with the values that fields have now put in.
+    fn put_in(&mut self, set: PacketSet, now: &Now) -> PacketSet {
+        now.set.iter().fold(set, |set, (field, value)| {
+            let there = self.space.with_value(*field, *value);
+            let set = self.space.intersection(set, there);
+            self.space.forget(set, *field)
+        })
+    }
+
+    /// Some packets the kernel does not answer.
+    fn reject(&mut self, flow: Flow, hook: Hook, ended: &mut Vec<Flow>) {
+        let errors = self.icmp(&match self.space.family() {
+            Family::V4 => vec![(1, 7), (11, 12), (19, 255)],
+            Family::V6 => vec![(0, 127)],
+        });
+        let (silent, told) =
+            (self.space.intersection(flow.set, errors), self.space.difference(flow.set, errors));
+        for (set, fate) in [(silent, Fate::Dropped(hook)), (told, Fate::Rejected(hook))] {
+            if !set.is_empty() {
+                ended.push(end(Flow { set, ..flow.clone() }, fate));
+            }
+        }
+    }
+
+    /// ICMP packets with types in these ranges.
+    fn icmp(&mut self, types: &[Range]) -> PacketSet {
+        let protocol = if self.space.family() == Family::V4 { ICMP } else { ICMP_V6 };
+        let protocol = self.space.with_value(Field::Protocol, u128::from(protocol));
+        let types = self.space.with(Field::SourcePort, types);
+        self.space.intersection(protocol, types)
+    }
+
+    /// Splits packets by the state that conntrack gives them.
+    fn track(&mut self, flow: Flow, connection: Connection) -> Vec<Flow> {
+        let v4 = self.space.family() == Family::V4;
+        let never = if v4 { PacketSet::NONE } else { self.icmp(&[(130, 137), (143, 143)]) };
+        let requests: &[Range] =
+            if v4 { &[(8, 8), (13, 13), (15, 15), (17, 17)] } else { &[(128, 128), (139, 139)] };
+        let (icmp, requests) = (self.icmp(&[(0, 0xffff)]), self.icmp(requests));
+        let mut begins_nothing = self.space.difference(icmp, requests);
+        if connection == Connection::AnswerToUntracked {
+            let protocols = [TCP, SCTP].map(|protocol| (u128::from(protocol), u128::from(protocol)));
+            let told_apart = self.space.with(Field::Protocol, &protocols);
+            begins_nothing = self.space.union(begins_nothing, told_apart);
+        }
+        let rest = self.space.complement(never);
+        let (invalid, fresh) =
+            (self.space.intersection(rest, begins_nothing), self.space.difference(rest, begins_nothing));
+        let states = match (flow.now.untracked, connection) {
+            (true, _) => vec![(PacketSet::ALL, ConntrackStates::UNTRACKED)],
+            (false, Connection::Answer) => {
+                vec![(never, ConntrackStates::UNTRACKED), (rest, ConntrackStates::ESTABLISHED)]
+            }
+            (false, _) => vec![
+                (never, ConntrackStates::UNTRACKED),
+                (invalid, ConntrackStates::INVALID),
+                (fresh, ConntrackStates::NEW),
+            ],
+        };
+        let mut flows = Vec::new();
+        for (set, state) in states {
+            let mut next = Flow { set: self.space.intersection(flow.set, set), ..flow.clone() };
+            next.now.assign(Field::State, u128::from(state_value(state)));
+            if !next.set.is_empty() {
+                flows.push(next);
+            }
+        }
+        flows
+    }
+
+    /// Splits packets by where they go: an interface, or `None` for the node itself.
+    fn route(&mut self, flows: Vec<Flow>, ended: &mut Vec<Flow>) -> Vec<(Flow, Option<u16>)> {
+        let mut routed = Vec::new();
+        for flow in flows {
+            let mut left = flow.set;
+            let ways = self.by_device.iter().map(|(device, set)| (Some(*device), *set)).collect::<Vec<_>>();
+            for (way, destinations) in [(None, self.local)].into_iter().chain(ways) {
+                let destinations = self.put_in(destinations, &flow.now);
+                let set = self.space.intersection(left, destinations);
+                if !set.is_empty() {
+                    left = self.space.difference(left, set);
+                    routed.push((Flow { set, ..flow.clone() }, way));
+                }
+            }
+            if !left.is_empty() {
+                ended.push(end(Flow { set: left, ..flow }, Fate::Unroutable));
+            }
+        }
+        routed
+    }
+}
+
+fn end(flow: Flow, fate: Fate) -> Flow {
+    Flow { fate: Some(fate), ..flow }
+}
+
+/// Only the first packet of a connection meets the nat table.
+fn is_translated(flow: &Flow) -> bool {
+    let new = u128::from(state_value(ConntrackStates::NEW));
+    flow.now.set.contains(&(Field::State, new))
+}
+
+/// Flows with one fate are one.
+fn join(space: &mut Space, flows: Vec<Flow>) -> Vec<Flow> {
+    let mut joined: Vec<Flow> = Vec::new();
+    for flow in flows {
+        let same = |own: &&mut Flow| {
+            own.fate == flow.fate
+                && own.by == flow.by
+                && own.limited == flow.limited
+                && (flow.fate.is_some() || own.now == flow.now)
+        };
+        match joined.iter_mut().find(same) {
+            Some(own) => own.set = space.union(own.set, flow.set),
+            None => joined.push(flow),
+        }
+    }
+    joined
+}
