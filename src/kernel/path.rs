@@ -93,13 +93,13 @@ impl<'p> Kernel<'p> {
         watch: &mut impl Watch,
     ) -> Outcome<'a> {
         let way = match packet.in_interface {
-            "" => self.from_a_process(packet, connection, watch),
-            _ => self.from_outside(packet, connection, watch),
+            "" => self.originate(packet, connection, watch),
+            _ => self.arrive(packet, connection, watch),
         };
         way.unwrap_or_else(|stopped| stopped)
     }
 
-    fn from_outside<'a>(
+    fn arrive<'a>(
         &'a self,
         packet: &mut Packet<'a>,
         connection: Connection,
@@ -125,7 +125,7 @@ impl<'p> Kernel<'p> {
         }
     }
 
-    fn from_a_process<'a>(
+    fn originate<'a>(
         &'a self,
         packet: &mut Packet<'a>,
         connection: Connection,

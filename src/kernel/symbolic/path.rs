@@ -128,13 +128,13 @@ impl<'k, 'p> Symbolic<'k, 'p> {
         let flow = Flow { set, now: Now::default(), limited: false, by: Vec::new(), fate: None };
         let mut ended = Vec::new();
         match arrival {
-            Arrival::Outside => self.from_outside(flow, connection, &mut ended),
-            Arrival::Process => self.from_a_process(flow, connection, &mut ended),
+            Arrival::Outside => self.arrive(flow, connection, &mut ended),
+            Arrival::Process => self.originate(flow, connection, &mut ended),
         }
         join(&mut self.space, ended)
     }
 
-    fn from_outside(&mut self, flow: Flow, connection: Connection, ended: &mut Vec<Flow>) {
+    fn arrive(&mut self, flow: Flow, connection: Connection, ended: &mut Vec<Flow>) {
         for flow in self.table(TableName::Raw, Hook::Prerouting, vec![flow], ended) {
             for flow in self.track(flow, connection) {
                 let translates = is_translated(&flow);
@@ -157,7 +157,7 @@ impl<'k, 'p> Symbolic<'k, 'p> {
         }
     }
 
-    fn from_a_process(&mut self, mut flow: Flow, connection: Connection, ended: &mut Vec<Flow>) {
+    fn originate(&mut self, mut flow: Flow, connection: Connection, ended: &mut Vec<Flow>) {
         let lo = self.interfaces.number(LOOPBACK);
         flow.now.assign(Field::InInterface, u128::from(NO_INTERFACE));
         for (mut flow, device) in self.route(vec![flow], ended) {
