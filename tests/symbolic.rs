@@ -8,7 +8,7 @@ use netpolc::ir::{ConntrackStates, Family, Members, Program};
 use netpolc::kernel::conntrack::Connection;
 use netpolc::kernel::packet::{Packet, TCP, number};
 use netpolc::kernel::route::Routes;
-use netpolc::kernel::symbolic::{Arrival, Fate, Flow, Interfaces, Symbolic};
+use netpolc::kernel::symbolic::{Arrival, Attribution, Fate, Flow, Interfaces, Symbolic};
 use netpolc::kernel::{Kernel, Outcome};
 use netpolc::model::{InvalidMode, collect, lower};
 use netpolc::resolve::{Cluster, NodeRequest};
@@ -188,7 +188,7 @@ fn compare(folder: &Path, family: Family, count: usize) -> usize {
     let values = values(&program, family, &routes);
     let kernel = Kernel::new(&program, routes);
     let machine = if family == Family::V4 { &kernel.v4 } else { &kernel.v6 };
-    let mut symbolic = Symbolic::new(family, machine, &kernel.routes, &interfaces, true);
+    let mut symbolic = Symbolic::new(family, machine, &kernel.routes, &interfaces, Attribution::Off);
     let mut numbers = Numbers(folder.to_string_lossy().len() as u64);
     for connection in [Connection::First, Connection::Answer, Connection::AnswerToUntracked] {
         let outside = symbolic.send(PacketSet::ALL, Arrival::Outside, connection);

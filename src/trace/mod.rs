@@ -4,4 +4,6 @@
 //! |---|---|
 //! | `row` | packets as rows of text, one a line, and their outcomes |
 
+mod assume;
+mod end;
 pub mod row;

@@ -6,7 +6,8 @@
 //! flow put in, it tells which of the packets the rule applies to.
 //!
 //! What a chain does with all packets, given their mark, is worked out once ([`chain`]); a jump is then
-//! an intersection for each of its results.
+//! an intersection for each of its results. Where the rules that decided are asked for, chains are
+//! walked for just the packets in question instead: told apart by rules, all packets are too many.
 //!
 //! | file | what |
 //! |---|---|
@@ -20,6 +21,6 @@ mod interfaces;
 mod matches;
 mod path;
 
-pub use chain::{Piece, RuleRef};
+pub use chain::{Attribution, RuleRef};
 pub use interfaces::Interfaces;
 pub use path::{Arrival, Fate, Flow, Symbolic};

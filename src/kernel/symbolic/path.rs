@@ -1,6 +1,6 @@
 //! Flows through hooks and tables, in the kernel's order.
 
-use super::chain::{Chains, Decision, RuleRef};
+use super::chain::{Attribution, Chains, Decision, Piece, RuleRef};
 use super::interfaces::{Interfaces, NO_INTERFACE};
 use super::matches::{Matches, state_value};
 use crate::ir::{ConntrackStates, Family, TableName};
@@ -22,7 +22,8 @@ pub struct Flow {
     now: Now,
     /// a limit was on the way, and is taken as not reached
     pub limited: bool,
-    /// the rules that decided at each table that did, in order
+    /// the rules that led here, in order: those that noted a verdict, and those that decided; empty where
+    /// they are not asked for
     pub by: Vec<RuleRef>,
     /// what became of them in the end
     pub fate: Option<Fate>,
@@ -30,7 +31,7 @@ pub struct Flow {
 
 /// What is known of all packets of a flow, apart from how they came in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Now {
+pub struct Now {
     mark: u32,
     untracked: bool,
     /// fields whose values were set on the way
@@ -38,6 +39,15 @@ struct Now {
 }
 
 impl Now {
+    /// A set in terms of packets as they came in: with the values that fields have now put in.
+    pub fn put_into(&self, space: &mut Space, set: PacketSet) -> PacketSet {
+        self.set.iter().fold(set, |set, (field, value)| {
+            let there = space.with_value(*field, *value);
+            let set = space.intersection(set, there);
+            space.forget(set, *field)
+        })
+    }
+
     fn assign(&mut self, field: Field, value: u128) {
         self.set.retain(|(own, _)| *own != field);
         self.set.push((field, value));
@@ -84,13 +94,13 @@ pub struct Symbolic<'k, 'p> {
 }
 
 impl<'k, 'p> Symbolic<'k, 'p> {
-    /// Makes it ready. `attributed`: flows are told apart by the rules that decided.
+    /// Makes it ready.
     pub fn new(
         family: Family,
         machine: &'k Machine<'p>,
         routes: &'k Routes,
         interfaces: &'k Interfaces,
-        attributed: bool,
+        attribution: Attribution,
     ) -> Self {
         let mut space = Space::new(family);
         let mut by_device: std::collections::BTreeMap<u16, Vec<Range>> = std::collections::BTreeMap::new();
@@ -109,7 +119,7 @@ impl<'k, 'p> Symbolic<'k, 'p> {
             .map(|(number, ranges)| (number, space.with(Field::Destination, &ranges)))
             .collect();
         let local = space.with(Field::Destination, &local);
-        let chains = Chains::new(machine, Matches::new(interfaces, routes), attributed);
+        let chains = Chains::new(machine, Matches::new(interfaces, routes), attribution);
         Symbolic { space, chains, routes, interfaces, by_device, local }
     }
 
@@ -217,17 +227,12 @@ impl<'k, 'p> Symbolic<'k, 'p> {
         let Some(chain) = self.chains.machine().table(name).hook(hook.chain()) else { return flows };
         let mut on = Vec::new();
         for flow in flows {
-            let pieces = self.chains.chain(&mut self.space, name, chain, flow.now.mark);
-            for piece in pieces.iter() {
-                let asked = self.put_in(piece.set, &flow.now);
-                let set = self.space.intersection(flow.set, asked);
-                if set.is_empty() {
-                    continue;
-                }
-                let mut next = Flow { set, limited: flow.limited || piece.limited, ..flow.clone() };
+            let packets =
+                Piece { by: flow.by.clone(), limited: flow.limited, ..Piece::new(flow.set, flow.now.mark) };
+            for piece in self.chains.send(&mut self.space, name, chain, &packets, &flow.now) {
+                let mut next = Flow { set: piece.set, limited: piece.limited, by: piece.by, ..flow.clone() };
                 next.now.mark = piece.mark;
                 next.now.untracked |= piece.untracked;
-                next.by.extend(piece.by);
                 match piece.decision {
                     Decision::None | Decision::End(End::Accept) => on.push(next),
                     Decision::End(End::Drop) => ended.push(end(next, Fate::Dropped(hook))),
@@ -245,15 +250,6 @@ impl<'k, 'p> Symbolic<'k, 'p> {
             }
         }
         join(&mut self.space, on)
-    }
-
-    /// A set in terms of packets as they came in: with the values that fields have now put in.
-    fn put_in(&mut self, set: PacketSet, now: &Now) -> PacketSet {
-        now.set.iter().fold(set, |set, (field, value)| {
-            let there = self.space.with_value(*field, *value);
-            let set = self.space.intersection(set, there);
-            self.space.forget(set, *field)
-        })
     }
 
     /// Some packets the kernel does not answer.
@@ -324,7 +320,7 @@ impl<'k, 'p> Symbolic<'k, 'p> {
             let mut left = flow.set;
             let ways = self.by_device.iter().map(|(device, set)| (Some(*device), *set)).collect::<Vec<_>>();
             for (way, destinations) in [(None, self.local)].into_iter().chain(ways) {
-                let destinations = self.put_in(destinations, &flow.now);
+                let destinations = flow.now.put_into(&mut self.space, destinations);
                 let set = self.space.intersection(left, destinations);
                 if !set.is_empty() {
                     left = self.space.difference(left, set);

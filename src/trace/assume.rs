@@ -1,0 +1,103 @@
+//! The routes that a node seems to have, where they are not given.
+
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::ir::Family;
+use crate::model::calico::IpPool;
+use crate::resolve::Cluster;
+use crate::resolve::view::{Interface, NodeView};
+use crate::syntax::ip_route::{Route, Way};
+use ipnet::IpNet;
+use std::net::IpAddr;
+
+/// Interfaces of the kernel for traffic between nodes.
+const IPIP: &str = "tunl0";
+const VXLAN: [&str; 2] = ["vxlan.calico", "vxlan-v6.calico"];
+
+/// Routes to local pods through their interfaces, to other pods through the interface of the node's
+/// internal address or a tunnel, to what interfaces are connected to, and to everything else through
+/// an interface with a public address, or else the same. Says what was assumed.
+pub fn routes(cluster: &Cluster<'_>, view: &NodeView, diagnostics: &mut Vec<Diagnostic>) -> Vec<Route> {
+    let mut routes: Vec<Route> = Vec::new();
+    let mut add = |net: IpNet, device: &str| {
+        routes.push(Route { net: net.trunc(), way: Way::Device(device.into()), metric: 0 });
+    };
+    for pod in &view.workloads {
+        pod.addresses.iter().for_each(|address| add(IpNet::from(*address), &pod.interface));
+        pod.floating_ips.iter().for_each(|(outer, _)| add(IpNet::from(*outer), &pod.interface));
+    }
+    let internal = interface(view, is_private).or_else(|| interface(view, |_| true));
+    let public = interface(view, |address| !is_private(address)).or(internal);
+    for own in &view.interfaces {
+        own.addresses.iter().filter(|net| !is_host(net)).for_each(|net| add(*net, &own.name));
+    }
+    if let Some(internal) = internal {
+        let pools = &cluster.resources().pools;
+        for pod in cluster.pods().iter().filter(|pod| *pod.node != *view.node) {
+            for address in pod.status_ips.iter().filter_map(|text| text.parse::<IpAddr>().ok()) {
+                add(IpNet::from(address), tunnel(pools, address).unwrap_or(internal));
+            }
+        }
+    }
+    if let Some(public) = public {
+        add("0.0.0.0/0".parse().expect("a network"), public);
+        add("::/0".parse().expect("a network"), public);
+    }
+    let named = |name: Option<&str>| name.map_or("nothing".to_owned(), |name| format!("`{name}`"));
+    let message = format!(
+        "the routes of node `{}` are not given; assumed pods of other nodes behind {} and everything else behind {}",
+        view.node,
+        named(internal),
+        named(public)
+    );
+    diagnostics.push(
+        Diagnostic::new("assumed-routes", Severity::Note, None, message)
+            .help("give the outputs of `ip -j route` and `ip -j -6 route` on the node with `--node-routes`"),
+    );
+    routes
+}
+
+fn is_host(net: &IpNet) -> bool {
+    net.prefix_len() == net.max_prefix_len()
+}
+
+/// The first interface with an address of which this holds.
+fn interface(view: &NodeView, holds: impl Fn(IpAddr) -> bool) -> Option<&str> {
+    let fits = |own: &&Interface| {
+        let addresses = own.addresses.iter().map(|net| net.addr());
+        addresses.filter(|address| !address.is_loopback()).any(&holds)
+    };
+    view.interfaces.iter().find(fits).map(|own| &*own.name)
+}
+
+/// Whether an address is one of a private network.
+pub fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_private() || address.is_link_local() || address.is_loopback(),
+        IpAddr::V6(address) => {
+            address.is_unique_local() || address.is_unicast_link_local() || address.is_loopback()
+        }
+    }
+}
+
+/// The tunnel that packets to an address of a pool always take.
+fn tunnel(pools: &[IpPool], address: IpAddr) -> Option<&'static str> {
+    let pool = pools.iter().find(|pool| pool.cidr.value.contains(&address))?;
+    match (&*pool.ipip_mode, &*pool.vxlan_mode) {
+        ("Always", _) => Some(IPIP),
+        (_, "Always") => Some(VXLAN[usize::from(address.is_ipv6())]),
+        _ => None,
+    }
+}
+
+/// The addresses of the internet: what is global, by the registries of special addresses (RFC 6890),
+/// as ranges to leave out of all addresses.
+pub fn special(family: Family) -> Vec<IpNet> {
+    let texts: &[&str] = match family {
+        Family::V4 => &[
+            "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
+            "192.168.0.0/16", "224.0.0.0/3",
+        ],
+        Family::V6 => &["::/3", "4000::/2", "8000::/1"],
+    };
+    texts.iter().map(|text| text.parse().expect("a network")).collect()
+}
