@@ -162,9 +162,29 @@ pub struct TraceArgs {
     #[arg(long, value_name = "FILE")]
     pub node_routes: Vec<PathBuf>,
 
-    /// Packets, one a line, to be printed with their outcomes
-    #[arg(long, value_name = "FILE")]
-    pub packets: PathBuf,
+    /// Where packets come from: internet, pod:NAMESPACE/NAME, node:NAME, interface:NAME, an address or a CIDR
+    #[arg(long, value_name = "END", requires = "to")]
+    pub from: Option<String>,
+
+    /// Where they go: the same, or service:NAMESPACE/NAME
+    #[arg(long, value_name = "END", requires = "from")]
+    pub to: Option<String>,
+
+    /// Their protocol: tcp, udp, sctp, icmp, … or a number [default: tcp where there is a port, else any]
+    #[arg(long, value_name = "PROTOCOL", requires = "from")]
+    pub proto: Option<String>,
+
+    /// Their destination port; may be given several times [default: those of the service, else any]
+    #[arg(long, value_name = "PORT", requires = "from")]
+    pub port: Vec<u16>,
+
+    /// Instead of two ends: packets, one a line, to be printed with their outcomes
+    #[arg(long, value_name = "FILE", required_unless_present = "from", conflicts_with = "from")]
+    pub packets: Option<PathBuf>,
+
+    /// Text, or one JSON document
+    #[arg(long, value_enum, default_value = "text", conflicts_with = "packets")]
+    pub format: Format,
 
     /// What to do with objects that a cluster would refuse: stop, or leave them out as it would
     #[arg(long, value_enum, default_value = "fail")]

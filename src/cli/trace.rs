@@ -1,15 +1,19 @@
 //! `netpolc trace`: packets → what a node's kernel does with them.
 
-use super::args::TraceArgs;
-use super::load;
-use super::output::{Output, naming};
+use super::args::{Format, TraceArgs};
+use super::load::{self, Loaded};
+use super::output::{Output, naming, to_json};
 use super::{BAD_INPUT, DONE, messages};
+use crate::diagnostic::Diagnostic;
 use crate::felix;
 use crate::kernel::Kernel;
 use crate::kernel::route::Routes;
+use crate::resolve::view::NodeView;
 use crate::resolve::{Cluster, NodeRequest};
 use crate::syntax::ip_route::{self, Route};
-use crate::trace::row;
+use crate::trace::end::{self, Which};
+use crate::trace::query::{Node, Query};
+use crate::trace::{answer, assume, onward, row};
 use std::io;
 use std::path::Path;
 
@@ -20,8 +24,6 @@ pub fn run(args: &TraceArgs) -> io::Result<u8> {
     for path in &args.node_routes {
         routes.extend(read_routes(path)?);
     }
-    let packets =
-        std::fs::read_to_string(&args.packets).map_err(|error| naming(&args.packets, "read", error))?;
     let loaded = load::load(&args.paths, args.jobs, args.invalid.into());
     let mut said = loaded.all_diagnostics();
     if loaded.unusable || loaded.collected.fatal {
@@ -36,13 +38,14 @@ pub fn run(args: &TraceArgs) -> io::Result<u8> {
         messages::print(&said, &loaded.files)?;
         return Ok(BAD_INPUT);
     };
-    let program = felix::render(&view);
-    let kernel = Kernel::new(&program, Routes::new(&view.interfaces, &routes));
-    let answers = batch(&kernel, &packets)
-        .map_err(|(line, error)| io::Error::other(format!("`{}`:{line}: {error}", args.packets.display())))?;
-    messages::print(&said, &loaded.files)?;
-    Output::Stdout.write("", |out| out.write_all(answers.as_bytes()))?;
-    Ok(DONE)
+    if args.node_routes.is_empty() {
+        routes = assume::routes(&cluster, &view, &mut said);
+    }
+    let routes = Routes::new(&view.interfaces, &routes);
+    match &args.packets {
+        Some(packets) => batch(packets, &loaded, &view, routes, &said),
+        None => ask(args, &loaded, &cluster, &view, routes, &said),
+    }
 }
 
 fn read_routes(path: &Path) -> io::Result<Vec<Route>> {
@@ -50,8 +53,26 @@ fn read_routes(path: &Path) -> io::Result<Vec<Route>> {
     ip_route::parse(&text).map_err(|error| io::Error::other(format!("`{}`: {error}", path.display())))
 }
 
+/// The batch form: rows with their answers.
+fn batch(
+    packets: &Path,
+    loaded: &Loaded,
+    view: &NodeView,
+    routes: Routes,
+    said: &[Diagnostic],
+) -> io::Result<u8> {
+    let text = std::fs::read_to_string(packets).map_err(|error| naming(packets, "read", error))?;
+    let program = felix::render(view);
+    let kernel = Kernel::new(&program, routes);
+    let answers = rows(&kernel, &text)
+        .map_err(|(line, error)| io::Error::other(format!("`{}`:{line}: {error}", packets.display())))?;
+    messages::print(said, &loaded.files)?;
+    Output::Stdout.write("", |out| out.write_all(answers.as_bytes()))?;
+    Ok(DONE)
+}
+
 /// All rows with their answers; the 1-based line of a row that cannot be read, and why.
-fn batch(kernel: &Kernel<'_>, packets: &str) -> Result<String, (usize, String)> {
+fn rows(kernel: &Kernel<'_>, packets: &str) -> Result<String, (usize, String)> {
     let mut lines = packets.lines();
     let header = row::COLUMNS.join("\t");
     if lines.next() != Some(&header) {
@@ -63,4 +84,57 @@ fn batch(kernel: &Kernel<'_>, packets: &str) -> Result<String, (usize, String)> 
         row::answer(&mut out, line, kernel.send(&mut packet, connection, &mut ()));
     }
     Ok(out)
+}
+
+/// From one end to the other.
+fn ask(
+    args: &TraceArgs,
+    loaded: &Loaded,
+    cluster: &Cluster<'_>,
+    view: &NodeView,
+    routes: Routes,
+    said: &[Diagnostic],
+) -> io::Result<u8> {
+    let find = |word: &Option<String>, which: Which| {
+        end::find(word.as_deref().unwrap_or_default(), which, cluster, view).map_err(io::Error::other)
+    };
+    let (from, mut to) = (find(&args.from, Which::From)?, find(&args.to, Which::To)?);
+    if from.is_outside() {
+        to = to.seen_from_outside();
+    }
+    let ports = if args.port.is_empty() { to.ports.clone() } else { args.port.clone() };
+    let protocol = match &args.proto {
+        Some(text) => Some(row::protocol_number(text).map_err(io::Error::other)?),
+        None => (!ports.is_empty()).then_some(crate::kernel::packet::TCP),
+    };
+    let program = felix::render(view);
+    let node = Node::new(view, &program, routes, &loaded.collected.resources);
+    let query = Query { from: &from, to: &to, protocol, ports };
+    let answers = node.ask(&query);
+    if answers.is_empty() {
+        messages::print(said, &loaded.files)?;
+        let message = format!("`{}` and `{}` have no address family in common", from.name, to.name);
+        return Err(io::Error::other(message));
+    }
+    let mut said = said.to_vec();
+    let names = |file| loaded.files.name(file).to_owned();
+    let mut report = answer::Report::new(&names);
+    report.add(&view.node, &query, &answers);
+    for next in onward::all(cluster, view, &query, &answers) {
+        let resolved = cluster.view(&NodeRequest { node: &next.node, interfaces: None });
+        said.extend(resolved.diagnostics);
+        let Some(view) = resolved.view else { continue };
+        let program = felix::render(&view);
+        let routes = Routes::new(&view.interfaces, &assume::routes(cluster, &view, &mut said));
+        let node = Node::new(&view, &program, routes, &loaded.collected.resources);
+        let from = next.from(&view);
+        let query = Query { from: &from, to: &next.to, protocol: next.protocol, ports: next.ports.clone() };
+        report.add(&view.node, &query, &node.ask(&query));
+    }
+    messages::print(&said, &loaded.files)?;
+    match args.format {
+        Format::Text => Output::Stdout.write("", |out| out.write_all(report.text().as_bytes()))?,
+        Format::Json => Output::Stdout.write("", |out| out.write_all(&to_json(&report.document())?))?,
+    }
+    Ok(DONE)
 }

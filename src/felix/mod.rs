@@ -46,3 +46,9 @@ pub fn render(view: &NodeView) -> Program {
         sets: sets::all(view),
     }
 }
+
+/// The bits of the packet mark in which rules of policies and profiles note their verdicts.
+pub fn verdict_marks(view: &NodeView) -> u32 {
+    let marks = context::Context::new(view, Family::V4).marks;
+    marks.accept | marks.pass | marks.drop
+}

@@ -2,6 +2,7 @@
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::ir::Family;
+use crate::kernel::route::LOOPBACK;
 use crate::model::calico::IpPool;
 use crate::resolve::Cluster;
 use crate::resolve::view::{Interface, NodeView};
@@ -25,7 +26,7 @@ pub fn routes(cluster: &Cluster<'_>, view: &NodeView, diagnostics: &mut Vec<Diag
         pod.addresses.iter().for_each(|address| add(IpNet::from(*address), &pod.interface));
         pod.floating_ips.iter().for_each(|(outer, _)| add(IpNet::from(*outer), &pod.interface));
     }
-    let internal = interface(view, is_private).or_else(|| interface(view, |_| true));
+    let internal = internal(view);
     let public = interface(view, |address| !is_private(address)).or(internal);
     for own in &view.interfaces {
         own.addresses.iter().filter(|net| !is_host(net)).for_each(|net| add(*net, &own.name));
@@ -40,7 +41,14 @@ pub fn routes(cluster: &Cluster<'_>, view: &NodeView, diagnostics: &mut Vec<Diag
     }
     if let Some(public) = public {
         add("0.0.0.0/0".parse().expect("a network"), public);
-        add("::/0".parse().expect("a network"), public);
+        // a node without an address of IPv6 that others can reach has no way into the IPv6 internet
+        let has_v6 = view.interfaces.iter().flat_map(|own| &own.addresses).any(|net| match net.addr() {
+            IpAddr::V6(address) => !address.is_loopback() && !address.is_unicast_link_local(),
+            IpAddr::V4(_) => false,
+        });
+        if has_v6 {
+            add("::/0".parse().expect("a network"), public);
+        }
     }
     let named = |name: Option<&str>| name.map_or("nothing".to_owned(), |name| format!("`{name}`"));
     let message = format!(
@@ -56,17 +64,24 @@ pub fn routes(cluster: &Cluster<'_>, view: &NodeView, diagnostics: &mut Vec<Diag
     routes
 }
 
+/// The interface towards the other nodes: that of a private address, or else any.
+pub fn internal(view: &NodeView) -> Option<&str> {
+    interface(view, is_private).or_else(|| interface(view, |_| true))
+}
+
 fn is_host(net: &IpNet) -> bool {
     net.prefix_len() == net.max_prefix_len()
 }
 
 /// The first interface with an address of which this holds.
 fn interface(view: &NodeView, holds: impl Fn(IpAddr) -> bool) -> Option<&str> {
-    let fits = |own: &&Interface| {
+    let fits = |own: &Interface| {
         let addresses = own.addresses.iter().map(|net| net.addr());
         addresses.filter(|address| !address.is_loopback()).any(&holds)
     };
-    view.interfaces.iter().find(fits).map(|own| &*own.name)
+    let own = view.interfaces.iter().filter(|own| &*own.name != LOOPBACK);
+    let own = own.filter(|own| !view.config.excludes_interface(&own.name));
+    own.into_iter().find(|own| fits(own)).map(|own| &*own.name)
 }
 
 /// Whether an address is one of a private network.
@@ -94,8 +109,14 @@ fn tunnel(pools: &[IpPool], address: IpAddr) -> Option<&'static str> {
 pub fn special(family: Family) -> Vec<IpNet> {
     let texts: &[&str] = match family {
         Family::V4 => &[
-            "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
-            "192.168.0.0/16", "224.0.0.0/3",
+            "0.0.0.0/8",
+            "10.0.0.0/8",
+            "100.64.0.0/10",
+            "127.0.0.0/8",
+            "169.254.0.0/16",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "224.0.0.0/3",
         ],
         Family::V6 => &["::/3", "4000::/2", "8000::/1"],
     };

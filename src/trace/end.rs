@@ -3,15 +3,16 @@
 use super::assume;
 use crate::ir::Family;
 use crate::kernel::packet::number;
-use crate::kernel::route::Routes;
+use crate::kernel::route::{LOOPBACK, Routes};
 use crate::kernel::symbolic::Arrival;
 use crate::model::core::{Pod, Service};
 use crate::model::suggest;
 use crate::resolve::Cluster;
 use crate::resolve::view::NodeView;
-use crate::space::Range;
+use crate::space::{Field, PacketSet, Range, Space};
 use crate::syntax::ip_route::Way;
 use ipnet::IpNet;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// An end.
@@ -29,21 +30,65 @@ pub struct End {
     pub own: bool,
     /// ports of it, where it is a service
     pub ports: Vec<u16>,
+    /// addresses of it that only the cluster itself can reach
+    pub inner: Vec<IpNet>,
+    outside: bool,
 }
 
 impl End {
+    /// What of it somebody outside of the cluster can address; all of it, if that is nothing.
+    #[must_use]
+    pub fn seen_from_outside(mut self) -> Self {
+        let outer: Vec<IpNet> =
+            self.addresses.iter().filter(|net| !self.inner.contains(net)).copied().collect();
+        if !outer.is_empty() {
+            self.addresses = outer;
+        }
+        self
+    }
+
+    /// Whether it is nothing of the cluster.
+    pub fn is_outside(&self) -> bool {
+        self.outside
+    }
+
+    /// Addresses, as they arrive on an interface of another node.
+    pub fn arriving(name: String, addresses: Vec<IpNet>, without: Vec<IpNet>, interface: &str) -> Self {
+        End { without, interface: Some(interface.into()), ..End::new(name, addresses) }
+    }
+
+    /// A single address.
+    pub fn address(name: String, address: IpAddr) -> Self {
+        End::new(name, vec![IpNet::from(address)])
+    }
+
     fn new(name: impl Into<String>, addresses: Vec<IpNet>) -> Self {
-        End { name: name.into(), addresses, without: Vec::new(), interface: None, own: false, ports: Vec::new() }
+        End {
+            name: name.into(),
+            addresses,
+            without: Vec::new(),
+            interface: None,
+            own: false,
+            ports: Vec::new(),
+            inner: Vec::new(),
+            outside: false,
+        }
     }
 
-    /// Its addresses of a family, as ranges.
+    /// Its addresses of a family, as ranges in order that do not touch.
     pub fn ranges(&self, family: Family) -> Vec<Range> {
-        self.addresses.iter().filter(|net| net.addr().is_ipv4() == (family == Family::V4)).map(range).collect()
-    }
-
-    /// The addresses of a family that are not part of it.
-    pub fn holes(&self, family: Family) -> Vec<Range> {
-        self.without.iter().filter(|net| net.addr().is_ipv4() == (family == Family::V4)).map(range).collect()
+        let of_family = |nets: &[IpNet]| -> Vec<Range> {
+            nets.iter().filter(|net| net.addr().is_ipv4() == (family == Family::V4)).map(range).collect()
+        };
+        let mut space = Space::new(family);
+        let inside = space.with(Field::Source, &of_family(&self.addresses));
+        let outside = space.with(Field::Source, &of_family(&self.without));
+        let set = space.difference(inside, outside);
+        if set == PacketSet::ALL {
+            return vec![(0, Field::Source.largest(family))];
+        }
+        let (cubes, _) = space.cubes(set, 1);
+        cubes.into_iter().flat_map(|cube| cube.sides).flat_map(|(_, ranges)| ranges).collect()
     }
 
     /// Where its packets enter the node: from a process, or from outside on interfaces.
@@ -54,19 +99,22 @@ impl End {
         if let Some(interface) = &self.interface {
             return (Arrival::Outside, vec![interface.to_string()]);
         }
-        let mut devices: Vec<String> = Vec::new();
-        for (first, last) in self.ranges(family) {
-            for ((from, to), way) in routes.ranges(family) {
-                if let Some(Way::Device(device)) = way
-                    && from <= last
-                    && to >= first
-                    && !devices.iter().any(|own| **own == **device)
-                {
-                    devices.push(device.to_string());
-                }
+        // answers go back where packets come from, or the reverse path check drops them
+        let mut space = Space::new(family);
+        let sources = space.with(Field::Source, &self.ranges(family));
+        let mut by_device: BTreeMap<&str, Vec<Range>> = BTreeMap::new();
+        for (range, way) in &routes.ranges(family) {
+            if let Some(Way::Device(device)) = way {
+                by_device.entry(device).or_default().push(*range);
             }
         }
-        devices.sort();
+        let mut devices = Vec::new();
+        for (device, ranges) in by_device {
+            let there = space.with(Field::Source, &ranges);
+            if device != LOOPBACK && !space.intersection(sources, there).is_empty() {
+                devices.push(device.to_owned());
+            }
+        }
         (Arrival::Outside, devices)
     }
 }
@@ -98,7 +146,7 @@ pub fn find(word: &str, which: Which, cluster: &Cluster<'_>, view: &NodeView) ->
     }
     match word.split_once(':') {
         Some(("pod", path)) => return pod(path, cluster, view),
-        Some(("service", path)) => return service(path, which, cluster, view),
+        Some(("service", path)) => return service(path, which, cluster),
         Some(("node", name)) => return node(name, cluster, view),
         Some(("interface", name)) => return interface(name, which, view),
         _ => {}
@@ -107,7 +155,7 @@ pub fn find(word: &str, which: Which, cluster: &Cluster<'_>, view: &NodeView) ->
         return node(&view.node, cluster, view);
     }
     if word.contains('/') {
-        return pod(word, cluster, view).or_else(|error| service(word, which, cluster, view).map_err(|_| error));
+        return pod(word, cluster, view).or_else(|error| service(word, which, cluster).map_err(|_| error));
     }
     node(word, cluster, view).or_else(|_| interface(word, which, view)).map_err(|_| {
         format!(
@@ -121,6 +169,7 @@ fn internet(cluster: &Cluster<'_>) -> End {
     let all = ["0.0.0.0/0", "::/0"].map(|text| text.parse().expect("a network"));
     let mut end = End::new("internet", all.into());
     end.without = [Family::V4, Family::V6].into_iter().flat_map(assume::special).collect();
+    end.outside = true;
     end.without.extend(cluster.resources().pools.iter().map(|pool| pool.cidr.value));
     end
 }
@@ -136,7 +185,9 @@ fn address(net: IpNet, cluster: &Cluster<'_>, view: &NodeView) -> End {
         if let Some(pod) = of_pod {
             end.name = format!("{address} (pod {}/{})", pod.namespace, pod.pod);
             end.interface = Some(pod.interface.clone());
-        } else if let Some(pod) = cluster.pods().iter().find(|pod| pod.status_ips.iter().any(|ip| **ip == *end.name)) {
+        } else if let Some(pod) =
+            cluster.pods().iter().find(|pod| pod.status_ips.iter().any(|ip| **ip == *end.name))
+        {
             end.name = format!("{address} (pod {}/{} on {})", pod.namespace, pod.name, pod.node);
         }
     }
@@ -221,7 +272,7 @@ fn interface(name: &str, which: Which, view: &NodeView) -> Result<End, String> {
 }
 
 /// A service as its clients see it: cluster IPs, external IPs and load balancer IPs with its ports.
-fn service(path: &str, which: Which, cluster: &Cluster<'_>, view: &NodeView) -> Result<End, String> {
+fn service(path: &str, which: Which, cluster: &Cluster<'_>) -> Result<End, String> {
     let (namespace, name) = split(path, "service")?;
     let services = &cluster.resources().services;
     let is = |service: &&Service| *service.meta.namespace == *namespace && *service.meta.name == *name;
@@ -239,8 +290,8 @@ fn service(path: &str, which: Which, cluster: &Cluster<'_>, view: &NodeView) -> 
     if addresses.is_empty() {
         return Err(format!("service `{path}` has no address: it is headless, so name one of its pods"));
     }
-    let _ = view;
     let mut end = End::new(format!("service {path}"), addresses);
+    end.inner = service.cluster_ips.iter().map(|address| IpNet::from(address.value)).collect();
     end.ports = service.ports.iter().map(|port| port.port).collect();
     Ok(end)
 }

@@ -3,7 +3,17 @@
 //! | file | what |
 //! |---|---|
 //! | `row` | packets as rows of text, one a line, and their outcomes |
+//! | `end` | the two ends of what is traced: words of the user → addresses and interfaces |
+//! | `assume` | routes, where they are not given |
+//! | `query` | from one end to the other: packets by their fate, and the rules behind it |
+//! | `onward` | packets that go on to another node |
+//! | `answer` | answers as text and JSON |
+//! | `words` | packets in words |
 
-mod assume;
-mod end;
+pub mod answer;
+pub mod assume;
+pub mod end;
+pub mod onward;
+pub mod query;
 pub mod row;
+pub mod words;

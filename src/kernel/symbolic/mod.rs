@@ -23,4 +23,4 @@ mod path;
 
 pub use chain::{Attribution, RuleRef};
 pub use interfaces::Interfaces;
-pub use path::{Arrival, Fate, Flow, Symbolic};
+pub use path::{Arrival, Fate, Flow, Now, Proxied, Symbolic};

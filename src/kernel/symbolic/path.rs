@@ -8,10 +8,12 @@ use crate::kernel::conntrack::Connection;
 use crate::kernel::machine::Machine;
 use crate::kernel::packet::{ICMP, ICMP_V6, SCTP, TCP, number};
 use crate::kernel::path::Hook;
+use crate::kernel::proxy::Entry;
 use crate::kernel::route::{LOOPBACK, Routes};
 use crate::kernel::walk::End;
 use crate::space::{Field, PacketSet, Range, Space};
 use crate::syntax::ip_route::Way;
+use std::net::IpAddr;
 
 /// Packets with one fate so far.
 #[derive(Debug, Clone)]
@@ -25,8 +27,19 @@ pub struct Flow {
     /// the rules that led here, in order: those that noted a verdict, and those that decided; empty where
     /// they are not asked for
     pub by: Vec<RuleRef>,
+    /// what kube-proxy did with them: which entry took them, and which of its backends they go to
+    pub proxied: Option<Proxied>,
     /// what became of them in the end
     pub fate: Option<Fate>,
+}
+
+/// What kube-proxy did with packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Proxied {
+    /// the number of the entry
+    pub entry: usize,
+    /// the backend that they go to, one of those that they could go to; `None` if there is none
+    pub backend: Option<(IpAddr, u16)>,
 }
 
 /// What is known of all packets of a flow, apart from how they came in.
@@ -46,6 +59,16 @@ impl Now {
             let set = space.intersection(set, there);
             space.forget(set, *field)
         })
+    }
+
+    /// The packet gets another destination.
+    fn translate(&mut self, address: IpAddr, port: Option<u16>) {
+        self.assign(Field::Destination, number(address));
+        if let Some(port) = port {
+            self.assign(Field::DestinationPort, u128::from(port));
+        }
+        let state = ConntrackStates::NEW.or(ConntrackStates::DNAT);
+        self.assign(Field::State, u128::from(state_value(state)));
     }
 
     fn assign(&mut self, field: Field, value: u128) {
@@ -78,6 +101,11 @@ pub enum Fate {
     Rejected(Hook),
     /// there is no route for them
     Unroutable,
+    /// kube-proxy has no backend for them, or not for their source; told whether the sender is told
+    NoBackend {
+        /// the sender gets an answer
+        told: bool,
+    },
 }
 
 /// A node's kernel for sets of packets of one family.
@@ -91,6 +119,9 @@ pub struct Symbolic<'k, 'p> {
     /// for each interface that packets leave on: its number, and the destinations
     by_device: Vec<(u16, PacketSet)>,
     local: PacketSet,
+    proxy: &'k [Entry],
+    /// where packets of the node's own pods come in
+    inside: PacketSet,
 }
 
 impl<'k, 'p> Symbolic<'k, 'p> {
@@ -120,7 +151,17 @@ impl<'k, 'p> Symbolic<'k, 'p> {
             .collect();
         let local = space.with(Field::Destination, &local);
         let chains = Chains::new(machine, Matches::new(interfaces, routes), attribution);
-        Symbolic { space, chains, routes, interfaces, by_device, local }
+        Symbolic { space, chains, routes, interfaces, by_device, local, proxy: &[], inside: PacketSet::NONE }
+    }
+
+    /// With kube-proxy on the node. `inside`: the interfaces of the node's own pods.
+    #[must_use]
+    pub fn with_proxy<'n>(mut self, entries: &'k [Entry], inside: impl IntoIterator<Item = &'n str>) -> Self {
+        let numbers = inside.into_iter().map(|name| u128::from(self.interfaces.number(name)));
+        let numbers: Vec<Range> = numbers.map(|number| (number, number)).collect();
+        self.inside = self.space.with(Field::InInterface, &numbers);
+        self.proxy = entries;
+        self
     }
 
     /// The routes.
@@ -135,7 +176,8 @@ impl<'k, 'p> Symbolic<'k, 'p> {
 
     /// What becomes of packets: flows that do not overlap and together are `set`.
     pub fn send(&mut self, set: PacketSet, arrival: Arrival, connection: Connection) -> Vec<Flow> {
-        let flow = Flow { set, now: Now::default(), limited: false, by: Vec::new(), fate: None };
+        let flow =
+            Flow { set, now: Now::default(), limited: false, by: Vec::new(), proxied: None, fate: None };
         let mut ended = Vec::new();
         match arrival {
             Arrival::Outside => self.arrive(flow, connection, &mut ended),
@@ -150,6 +192,7 @@ impl<'k, 'p> Symbolic<'k, 'p> {
                 let translates = is_translated(&flow);
                 let flows = self.table(TableName::Mangle, Hook::Prerouting, vec![flow], ended);
                 let flows = self.nat(Hook::Prerouting, flows, translates, ended);
+                let flows = self.translate(flows, translates, ended);
                 for (flow, device) in self.route(flows, ended) {
                     match device {
                         None => self.input(flow, translates, ended),
@@ -177,6 +220,7 @@ impl<'k, 'p> Symbolic<'k, 'p> {
                     let translates = is_translated(&flow);
                     let flows = self.table(TableName::Mangle, Hook::Output, vec![flow], ended);
                     let flows = self.nat(Hook::Output, flows, translates, ended);
+                    let flows = self.translate(flows, translates, ended);
                     let flows = self.table(TableName::Filter, Hook::Output, flows, ended);
                     // after a translation packets are routed anew
                     for (mut flow, device) in self.route(flows, ended) {
@@ -222,6 +266,94 @@ impl<'k, 'p> Symbolic<'k, 'p> {
         if translates { self.table(TableName::Nat, hook, flows, ended) } else { flows }
     }
 
+    /// kube-proxy: flows to a backend each. Packets that could go to several are in several flows.
+    fn translate(&mut self, flows: Vec<Flow>, translates: bool, ended: &mut Vec<Flow>) -> Vec<Flow> {
+        if !translates || self.proxy.is_empty() {
+            return flows;
+        }
+        let mut on = Vec::new();
+        for mut flow in flows {
+            // what Calico has translated already is left alone
+            if !is_translated(&flow) {
+                on.push(flow);
+                continue;
+            }
+            for (number, entry) in self.proxy.iter().enumerate() {
+                let taken = self.taken(entry);
+                let taken = flow.now.put_into(&mut self.space, taken);
+                let taken = self.space.intersection(flow.set, taken);
+                if !taken.is_empty() {
+                    flow.set = self.space.difference(flow.set, taken);
+                    self.spread(Flow { set: taken, ..flow.clone() }, number, entry, &mut on, ended);
+                }
+            }
+            if !flow.set.is_empty() {
+                on.push(flow);
+            }
+        }
+        on
+    }
+
+    /// Packets that an entry takes.
+    fn taken(&mut self, entry: &Entry) -> PacketSet {
+        let space = &mut self.space;
+        let destination = match entry.address {
+            Some(address) if address.is_ipv4() == (space.family() == Family::V4) => {
+                space.with_value(Field::Destination, number(address))
+            }
+            Some(_) => return PacketSet::NONE,
+            None => self.local,
+        };
+        let port = space.with_value(Field::DestinationPort, u128::from(entry.port));
+        let protocol = space.with_value(Field::Protocol, u128::from(entry.protocol));
+        let set = space.intersection(port, destination);
+        space.intersection(protocol, set)
+    }
+
+    fn spread(&mut self, flow: Flow, entry: usize, of: &Entry, on: &mut Vec<Flow>, ended: &mut Vec<Flow>) {
+        let process = flow.now.set.contains(&(Field::InInterface, u128::from(NO_INTERFACE)));
+        let inside = if process { PacketSet::ALL } else { self.inside };
+        let from_inside = self.space.intersection(flow.set, inside);
+        let from_outside = self.space.difference(flow.set, inside);
+        let allowed = match of.sources.is_empty() {
+            true => PacketSet::ALL,
+            false => {
+                let v4 = self.space.family() == Family::V4;
+                let sources = of.sources.iter().filter(|net| net.addr().is_ipv4() == v4);
+                let ranges: Vec<Range> =
+                    sources.map(|net| (number(net.network()), number(net.broadcast()))).collect();
+                self.space.with(Field::Source, &ranges)
+            }
+        };
+        let kept_out = self.space.difference(from_outside, allowed);
+        let from_outside = self.space.intersection(from_outside, allowed);
+        let lost = |set: PacketSet, told: bool| Flow {
+            set,
+            proxied: Some(Proxied { entry, backend: None }),
+            fate: Some(Fate::NoBackend { told }),
+            ..flow.clone()
+        };
+        if !kept_out.is_empty() {
+            ended.push(lost(kept_out, false));
+        }
+        for (set, backends) in [(from_inside, &of.from_inside), (from_outside, &of.backends)] {
+            let v4 = self.space.family() == Family::V4;
+            let mut backends = backends.iter().filter(|backend| backend.address.is_ipv4() == v4).peekable();
+            if set.is_empty() {
+                continue;
+            }
+            if backends.peek().is_none() {
+                ended.push(lost(set, !of.local_only));
+            }
+            for backend in backends {
+                let proxied = Some(Proxied { entry, backend: Some((backend.address, backend.port)) });
+                let mut next = Flow { set, proxied, ..flow.clone() };
+                next.now.translate(backend.address, Some(backend.port));
+                on.push(next);
+            }
+        }
+    }
+
     /// Asks one table at one hook: flows that go on; the others are added to `ended`.
     fn table(&mut self, name: TableName, hook: Hook, flows: Vec<Flow>, ended: &mut Vec<Flow>) -> Vec<Flow> {
         let Some(chain) = self.chains.machine().table(name).hook(hook.chain()) else { return flows };
@@ -238,12 +370,7 @@ impl<'k, 'p> Symbolic<'k, 'p> {
                     Decision::End(End::Drop) => ended.push(end(next, Fate::Dropped(hook))),
                     Decision::End(End::Reject(_)) => self.reject(next, hook, ended),
                     Decision::Translate(address, port) => {
-                        next.now.assign(Field::Destination, number(address));
-                        if let Some(port) = port {
-                            next.now.assign(Field::DestinationPort, u128::from(port));
-                        }
-                        let state = ConntrackStates::NEW.or(ConntrackStates::DNAT);
-                        next.now.assign(Field::State, u128::from(state_value(state)));
+                        next.now.translate(address, port);
                         on.push(next);
                     }
                 }
@@ -351,6 +478,7 @@ fn join(space: &mut Space, flows: Vec<Flow>) -> Vec<Flow> {
     for flow in flows {
         let same = |own: &&mut Flow| {
             own.fate == flow.fate
+                && own.proxied == flow.proxied
                 && own.by == flow.by
                 && own.limited == flow.limited
                 && (flow.fate.is_some() || own.now == flow.now)

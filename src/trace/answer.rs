@@ -1,0 +1,283 @@
+//! Answers → text for people and JSON.
+
+use super::query::{Answer, Class, Packets, Query, Step};
+use super::words;
+use crate::diagnostic::FileId;
+use crate::diagnostic::render::printable;
+use crate::emit::origin;
+use crate::emit::saved_rule;
+use crate::ir::Family;
+use crate::kernel::symbolic::Fate;
+use crate::space::Field;
+use serde::Serialize;
+use std::fmt::Write;
+
+/// Gives the name of a file.
+type Names<'n> = &'n dyn Fn(FileId) -> String;
+
+/// The answers of one node after the other.
+pub struct Report<'n> {
+    names: Names<'n>,
+    text: String,
+    nodes: Vec<NodeEntry>,
+}
+
+impl<'n> Report<'n> {
+    /// Nothing yet.
+    pub fn new(names: Names<'n>) -> Self {
+        Report { names, text: String::new(), nodes: Vec::new() }
+    }
+
+    /// Adds the answers of a node.
+    pub fn add(&mut self, node: &str, query: &Query<'_>, answers: &[Answer<'_>]) {
+        for answer in answers.iter().filter(|answer| !answer.classes.is_empty() || answers.len() == 1) {
+            if !self.text.is_empty() {
+                self.text.push('\n');
+            }
+            one(&mut self.text, node, query, answer, self.names);
+        }
+        self.nodes.push(NodeEntry {
+            node: node.to_owned(),
+            from: query.from.name.clone(),
+            to: query.to.name.clone(),
+            answers: answers.iter().map(|answer| answer_entry(answer, query, self.names)).collect(),
+        });
+    }
+
+    /// The form for people: the fate of each class first, then the rule that decided, then the way there.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The form for programs. Its schema is `docs/schema/trace.schema.json`.
+    pub fn document(&self) -> Document<'_> {
+        Document { schema: "netpolc.trace/1", nodes: &self.nodes }
+    }
+}
+
+fn one(out: &mut String, node: &str, query: &Query<'_>, answer: &Answer<'_>, names: Names<'_>) {
+    let _ = writeln!(out, "{}", printable(&heading(node, query, answer)));
+    if answer.classes.is_empty() {
+        let _ = writeln!(out, "\nno packet: nothing from there can come in on any interface of this node");
+    }
+    for class in &answer.classes {
+        let _ = writeln!(out, "\n{}", printable(&fate(class)));
+        if let Some(step) = class.deciding() {
+            let _ = writeln!(out, "  {:<8} {}", "because", reason(step, names));
+            let rule = saved_rule(step.chain, step.rule, answer.family);
+            let _ = writeln!(out, "  {:<8} {}: {}", "rule", step.table.name(), printable(&rule));
+        }
+        let _ = writeln!(out, "  {:<8} {}", "packets", packets(class, query, answer.family));
+        if let Some((entry, backends)) = &class.service {
+            let backends: Vec<String> =
+                backends.iter().map(|(address, port)| format!("{address} port {port}")).collect();
+            let to =
+                if backends.is_empty() { String::new() } else { format!(", to {}", backends.join(" or ")) };
+            let what = format!("{} of {}{to}", entry.kind.name(), entry.service);
+            let _ = writeln!(out, "  {:<8} {}", "service", printable(&what));
+        }
+        let deciding = class.deciding();
+        for step in class.steps.iter().filter(|step| step.is_of_object() && Some(*step) != deciding) {
+            let before = format!("{} {}: {}", step.table.name(), step.chain.name, reason(step, names));
+            let _ = writeln!(out, "  {:<8} {before}", "before");
+        }
+    }
+}
+
+fn heading(node: &str, query: &Query<'_>, answer: &Answer<'_>) -> String {
+    let family = match answer.family {
+        Family::V4 => "IPv4",
+        Family::V6 => "IPv6",
+    };
+    let through = match &*answer.interfaces {
+        [] => "sent by the node".to_owned(),
+        interfaces => format!("in on {}", interfaces.join(", ")),
+    };
+    let protocol =
+        query.protocol.map_or(String::new(), |number| format!(", {}", words::protocol(number.into())));
+    let ports: Vec<String> = query.ports.iter().map(u16::to_string).collect();
+    let ports = if ports.is_empty() { String::new() } else { format!(" port {}", ports.join(", ")) };
+    format!(
+        "{family} from {} to {}{protocol}{ports}, at node {node}, {through}",
+        query.from.name, query.to.name
+    )
+}
+
+/// One line.
+fn fate(class: &Class<'_>) -> String {
+    let limit = if class.limited { ", up to a limit" } else { "" };
+    match class.fate {
+        Fate::Delivered => format!("accepted{limit}: delivered to the node itself"),
+        Fate::Forwarded(_) => format!("accepted{limit}: forwarded to {}", class.out_interface),
+        Fate::Sent(_) => format!("accepted{limit}: sent on {}", class.out_interface),
+        Fate::Dropped(hook) => format!("dropped in {}", hook.name()),
+        Fate::Rejected(hook) => format!("rejected in {}", hook.name()),
+        Fate::Unroutable => "no route".to_owned(),
+        Fate::NoBackend { told: true } => "rejected: the service has no endpoint".to_owned(),
+        Fate::NoBackend { told: false } => {
+            "dropped: the service has no endpoint here, or not for this source".to_owned()
+        }
+    }
+}
+
+fn reason(step: &Step<'_>, names: Names<'_>) -> String {
+    let phrase = origin::phrase(&step.rule.origin);
+    match step.rule.origin.at().filter(|at| at.line > 0) {
+        Some(at) => {
+            format!("{}, {}:{}:{}", printable(&phrase), printable(&names(at.file)), at.line, at.column)
+        }
+        None => printable(&phrase).into_owned(),
+    }
+}
+
+/// What the packets of a class have beyond what was asked for.
+fn packets(class: &Class<'_>, query: &Query<'_>, family: Family) -> String {
+    let asked = |field: Field| match field {
+        Field::Source => query.from.ranges(family),
+        Field::Destination => query.to.ranges(family),
+        Field::Protocol => query.protocol.map(|number| (number.into(), number.into())).into_iter().collect(),
+        Field::DestinationPort => query.ports.iter().map(|port| ((*port).into(), (*port).into())).collect(),
+        _ => Vec::new(),
+    };
+    let (before, cubes, more) = match &class.packets {
+        Packets::All => return "all".to_owned(),
+        Packets::These(cubes, more) => ("", cubes, *more),
+        Packets::AllBut(cubes) => ("all but ", cubes, false),
+    };
+    let mut texts: Vec<String> = cubes.iter().map(|cube| words::cube(cube, family, &asked)).collect();
+    texts.dedup();
+    let more = if more { "; and more" } else { "" };
+    format!("{before}{}{more}", texts.join("; "))
+}
+
+/// The document: the nodes in the order in which packets pass them.
+#[derive(Debug, Serialize)]
+pub struct Document<'a> {
+    schema: &'static str,
+    nodes: &'a [NodeEntry],
+}
+
+#[derive(Debug, Serialize)]
+struct NodeEntry {
+    node: String,
+    from: String,
+    to: String,
+    answers: Vec<AnswerEntry>,
+}
+
+#[derive(Debug, Serialize)]
+struct AnswerEntry {
+    family: &'static str,
+    interfaces: Vec<String>,
+    classes: Vec<ClassEntry>,
+}
+
+#[derive(Debug, Serialize)]
+struct ClassEntry {
+    fate: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hook: Option<&'static str>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    out_interface: String,
+    limited: bool,
+    packets: String,
+    sample: Sample,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service: Option<ServiceEntry>,
+    rules: Vec<RuleEntry>,
+}
+
+#[derive(Debug, Serialize)]
+struct Sample {
+    source: String,
+    destination: String,
+    protocol: u128,
+    source_port: u128,
+    destination_port: u128,
+}
+
+#[derive(Debug, Serialize)]
+struct ServiceEntry {
+    name: String,
+    kind: &'static str,
+    backends: Vec<BackendEntry>,
+}
+
+#[derive(Debug, Serialize)]
+struct BackendEntry {
+    address: String,
+    port: u16,
+}
+
+#[derive(Debug, Serialize)]
+struct RuleEntry {
+    table: &'static str,
+    chain: String,
+    rule: String,
+    origin: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<u32>,
+}
+
+fn answer_entry(answer: &Answer<'_>, query: &Query<'_>, names: Names<'_>) -> AnswerEntry {
+    AnswerEntry {
+        family: match answer.family {
+            Family::V4 => "ipv4",
+            Family::V6 => "ipv6",
+        },
+        interfaces: answer.interfaces.clone(),
+        classes: answer.classes.iter().map(|class| class_entry(class, query, answer.family, names)).collect(),
+    }
+}
+
+fn class_entry(class: &Class<'_>, query: &Query<'_>, family: Family, names: Names<'_>) -> ClassEntry {
+    let value = |field: Field| class.sample[field as usize];
+    ClassEntry {
+        fate: match class.fate {
+            Fate::Delivered => "delivered",
+            Fate::Forwarded(_) => "forwarded",
+            Fate::Sent(_) => "sent",
+            Fate::Dropped(_) => "dropped",
+            Fate::Rejected(_) => "rejected",
+            Fate::Unroutable => "unroutable",
+            Fate::NoBackend { .. } => "no_backend",
+        },
+        hook: class.hook().map(crate::kernel::Hook::name),
+        out_interface: class.out_interface.clone(),
+        limited: class.limited,
+        packets: packets(class, query, family),
+        sample: Sample {
+            source: words::address(value(Field::Source), family),
+            destination: words::address(value(Field::Destination), family),
+            protocol: value(Field::Protocol),
+            source_port: value(Field::SourcePort),
+            destination_port: value(Field::DestinationPort),
+        },
+        service: class.service.as_ref().map(|(entry, backends)| ServiceEntry {
+            name: entry.service.clone(),
+            kind: entry.kind.name(),
+            backends: backends
+                .iter()
+                .map(|(address, port)| BackendEntry { address: address.to_string(), port: *port })
+                .collect(),
+        }),
+        rules: class.steps.iter().map(|step| rule_entry(step, family, names)).collect(),
+    }
+}
+
+fn rule_entry(step: &Step<'_>, family: Family, names: Names<'_>) -> RuleEntry {
+    let at = step.rule.origin.at().filter(|at| at.line > 0);
+    RuleEntry {
+        table: step.table.name(),
+        chain: step.chain.name.to_string(),
+        rule: saved_rule(step.chain, step.rule, family),
+        origin: origin::phrase(&step.rule.origin),
+        file: at.map(|at| names(at.file)),
+        line: at.map(|at| at.line),
+        column: at.map(|at| at.column),
+    }
+}
