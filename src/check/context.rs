@@ -4,8 +4,10 @@ use crate::ir::Program;
 use crate::model::Resources;
 use crate::resolve::Cluster;
 use crate::resolve::policy::Policy;
+use crate::resolve::prospects::Prospects;
 use crate::resolve::query::{Everyone, Selection};
 use crate::resolve::view::NodeView;
+use std::cell::OnceCell;
 
 /// A whole cluster.
 pub struct ClusterContext<'c, 'r> {
@@ -15,17 +17,28 @@ pub struct ClusterContext<'c, 'r> {
     pub cluster: &'c Cluster<'r>,
     /// everything that selectors can select
     pub everyone: Everyone<'c, 'r>,
+    prospects: OnceCell<Prospects<'r>>,
 }
 
 impl<'c, 'r> ClusterContext<'c, 'r> {
     /// Makes everyone selectable.
     pub fn new(cluster: &'c Cluster<'r>) -> Self {
-        ClusterContext { resources: cluster.resources(), cluster, everyone: cluster.everyone() }
+        ClusterContext {
+            resources: cluster.resources(),
+            cluster,
+            everyone: cluster.everyone(),
+            prospects: OnceCell::new(),
+        }
     }
 
     /// Whom a policy selects.
     pub fn selected(&self, policy: &Policy) -> Selection<'c, 'r> {
         self.everyone.select(&policy.selector)
+    }
+
+    /// The pods that selectors pass over.
+    pub fn prospects(&self) -> &Prospects<'r> {
+        self.prospects.get_or_init(|| self.cluster.prospects())
     }
 }
 

@@ -83,8 +83,28 @@ impl Check {
 }
 
 /// All checks, by id.
-pub const CHECKS: &[&Check] =
-    &[&policy::http_match::CHECK, &policy::log_only::CHECK, &policy::third_block::CHECK];
+pub const CHECKS: &[&Check] = &[
+    &policy::all_replaced::CHECK,
+    &policy::contained_cidr::CHECK,
+    &policy::by_hand::CHECK,
+    &policy::duplicate_cidr::CHECK,
+    &policy::empty_policy::CHECK,
+    &policy::http_match::CHECK,
+    &policy::log_only::CHECK,
+    &policy::other_tier_name::CHECK,
+    &policy::cluster_wide_port::CHECK,
+    &policy::named_port::CHECK,
+    &policy::no_types::CHECK,
+    &policy::one_family_nets::CHECK,
+    &policy::missing_tier::CHECK,
+    &policy::selects_nothing::CHECK,
+    &policy::port_item::CHECK,
+    &policy::selector_nothing::CHECK,
+    &policy::rules_without_type::CHECK,
+    &policy::service_endpoints::CHECK,
+    &policy::services_namespace::CHECK,
+    &policy::third_block::CHECK,
+];
 
 /// The check of an id.
 pub fn find(id: &str) -> Option<&'static Check> {

@@ -22,7 +22,7 @@ mod text;
 pub mod validate;
 
 pub use collect::{Collected, Counts, Fate, InvalidMode, TurnedAway, collect};
-pub use identity::{Subject, subjects};
+pub use identity::{Identified, Subject, subjects};
 pub use lower::lower;
 pub(crate) use schema::suggest;
 

@@ -75,6 +75,20 @@ impl<'l> LabelIndex<'l> {
         }
     }
 
+    /// As [`LabelIndex::add`], for things that come in ascending order: neighbours with the same label
+    /// become a range.
+    pub fn add_next(&mut self, thing: u32, key: &str, value: &'l str) {
+        let Some(posting) = self.posting(key, value) else { return };
+        if let Some((_, end)) = posting.ranges.last_mut().filter(|(_, end)| *end == thing) {
+            *end += 1;
+        } else if posting.points.last().is_some_and(|last| last + 1 == thing) {
+            posting.points.pop();
+            posting.ranges.push((thing - 1, thing + 1));
+        } else {
+            posting.points.push(thing);
+        }
+    }
+
     /// Says that all things from `first` up to but without `end` carry a label.
     pub fn add_range(&mut self, first: u32, end: u32, key: &str, value: &'l str) {
         if let Some(posting) = self.posting(key, value) {
@@ -135,4 +149,28 @@ impl<'l> LabelIndex<'l> {
 fn without(mut bits: Bits) -> Bits {
     bits.complement();
     bits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::syntax::selector;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn neighbours_that_became_a_range_are_all_found(values in prop::collection::vec(0..3_usize, 0..200)) {
+            let texts = ["a", "b", "c"];
+            let (mut single, mut next) =
+                (LabelIndex::of_everything(values.len()), LabelIndex::of_everything(values.len()));
+            for (thing, value) in (0..).zip(&values) {
+                single.add(thing, "key", texts[*value]);
+                next.add_next(thing, "key", texts[*value]);
+            }
+            for text in ["key == 'a'", "key in {'b', 'c'}", "has(key)", "key != 'c'"] {
+                let selector = selector::parse(text).unwrap();
+                prop_assert_eq!(single.select(selector.root()), next.select(selector.root()));
+            }
+        }
+    }
 }

@@ -126,6 +126,14 @@ impl<'r> MemberIndex<'r> {
         }
     }
 
+    /// Who declares a port that some set is about; repetitions included.
+    pub fn declaring(&self, name: &str, protocol: &str) -> impl Iterator<Item = u32> {
+        let ports = self.ports.get(name).into_iter().flatten();
+        let matching =
+            ports.filter(move |port| protocol == "any" || protocol == protocol_name(port.protocol));
+        matching.map(|port| port.contributor)
+    }
+
     /// IPv4 members before IPv6 ones, each family in text order.
     fn named_port(
         &self,

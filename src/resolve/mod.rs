@@ -27,6 +27,7 @@ mod network;
 mod node_facts;
 mod node_view;
 pub mod policy;
+pub mod prospects;
 pub mod query;
 mod ranked;
 mod set_table;

@@ -14,7 +14,7 @@ use crate::diagnostic::Location;
 use crate::model::Resources;
 use crate::model::calico::HostEndpoint;
 use crate::model::core::Pod;
-use crate::syntax::selector::Selector;
+use crate::syntax::selector::{Node, Selector};
 use std::collections::BTreeMap;
 
 impl<'r> Cluster<'r> {
@@ -43,7 +43,8 @@ impl<'r> Cluster<'r> {
         let contributors = &self.contributors;
         let mut labels = LabelIndex::of_everything(contributors.len());
         for number in 0..contributors.len() as u32 {
-            contributors.each_label(number, &self.profiles, &mut |key, value| labels.add(number, key, value));
+            contributors
+                .each_label(number, &self.profiles, &mut |key, value| labels.add_next(number, key, value));
         }
         Everyone { labels, contributors }
     }
@@ -62,6 +63,15 @@ impl<'r> Cluster<'r> {
     pub fn set_members(&self, set: SetIndex) -> &SetMembers {
         let variant = Variant { spoofing: false, keep_covered: false };
         self.members.of(self.sets.get(set), &self.contributors, variant)
+    }
+
+    /// The endpoints that declare a port that some rule names; `protocol` is one of Felix's words
+    /// for it, `any` included.
+    pub fn declaring(&self, port: &str, protocol: &str) -> Selection<'_, 'r> {
+        let contributors = &self.contributors;
+        let mut bits = Bits::none(contributors.len());
+        self.members.declaring(port, protocol).for_each(|number| bits.insert(number));
+        Selection { bits, contributors }
     }
 
     /// All sets that rules of the cluster refer to: index, Felix's id, and what it stands for.
@@ -137,12 +147,22 @@ pub struct Everyone<'c, 'r> {
 impl<'c, 'r> Everyone<'c, 'r> {
     /// Whom a selector selects.
     pub fn select(&self, selector: &Selector) -> Selection<'c, 'r> {
-        Selection { bits: self.labels.select(selector.root()), contributors: self.contributors }
+        self.select_part(selector.root())
+    }
+
+    /// A selection of nobody.
+    pub fn nobody(&self) -> Selection<'c, 'r> {
+        Selection { bits: Bits::none(self.contributors.len()), contributors: self.contributors }
+    }
+
+    /// Whom a part of a selector selects.
+    pub fn select_part(&self, part: &Node) -> Selection<'c, 'r> {
+        Selection { bits: self.labels.select(part), contributors: self.contributors }
     }
 }
 
 /// Whom a selector selects.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Selection<'c, 'r> {
     bits: Bits,
     contributors: &'c Contributors<'r>,
@@ -169,6 +189,21 @@ impl<'c, 'r> Selection<'c, 'r> {
     /// Whether nothing at all is selected, not even a network set.
     pub fn is_empty(&self) -> bool {
         self.bits.is_empty()
+    }
+
+    /// Whether both select the same.
+    pub fn is_same(&self, other: &Selection<'_, '_>) -> bool {
+        self.bits == other.bits
+    }
+
+    /// Keeps whom another selection has as well.
+    pub fn intersect(&mut self, other: &Selection<'_, '_>) {
+        self.bits.intersect(&other.bits);
+    }
+
+    /// Adds whom another selection has.
+    pub fn unite(&mut self, other: &Selection<'_, '_>) {
+        self.bits.unite(&other.bits);
     }
 
     /// Takes out whom another selection has.

@@ -11,25 +11,22 @@
 //! Decided at `felix/rules/endpoints.go:619`, v3.32.1.
 
 use super::super::ClusterContext;
+use super::direction::{self, denies_the_rest};
 use crate::diagnostic::Diagnostic;
 use crate::model::calico::{Action, Direction};
 use crate::resolve::policy::Policy;
-use crate::resolve::view::Rule;
 
 check!("log-only-denies", Warning, Likely, Cluster);
 
 fn run(ctx: &ClusterContext<'_, '_>, found: &mut Vec<Diagnostic>) {
     let policies = ctx.cluster.policies();
-    for policy in policies.iter().filter(|policy| denies_at_the_end(ctx, policy)) {
-        for (direction, governs, rules) in directions(policy) {
+    for policy in policies.iter().filter(|policy| denies_the_rest(ctx, policy)) {
+        for (direction, governs, rules) in direction::of(policy) {
             let log_only = !rules.is_empty() && rules.iter().all(|rule| rule.action == Action::Log);
             if !governs || !log_only || decided_elsewhere(ctx, policy, direction) {
                 continue;
             }
-            let word = match direction {
-                Direction::Ingress => "to",
-                Direction::Egress => "from",
-            };
+            let word = direction::preposition(direction);
             let message = format!(
                 "{} `{}` only logs, and by being there denies all traffic {word} what it selects",
                 policy.id.kind.name(),
@@ -42,30 +39,17 @@ fn run(ctx: &ClusterContext<'_, '_>, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Whether a policy of this kind makes its tier deny what is left.
-fn denies_at_the_end(ctx: &ClusterContext<'_, '_>, policy: &Policy) -> bool {
-    let tier = &ctx.cluster.tiers()[policy.tier_index.0 as usize];
-    !policy.id.kind.is_staged() && !policy.untracked && !policy.pre_dnat && !tier.default_pass
-}
-
-fn directions(policy: &Policy) -> [(Direction, bool, &[Rule]); 2] {
-    [
-        (Direction::Ingress, policy.ingress, &*policy.inbound),
-        (Direction::Egress, policy.egress, &*policy.outbound),
-    ]
-}
-
 /// Whether for everything that the policy selects another policy of its tier allows or passes
 /// something in this direction.
 fn decided_elsewhere(ctx: &ClusterContext<'_, '_>, policy: &Policy, direction: Direction) -> bool {
     let mut left = ctx.selected(policy);
     for other in ctx.cluster.policies() {
-        let decides = directions(other).into_iter().any(|(own, governs, rules)| {
+        let decides = direction::of(other).into_iter().any(|(own, governs, rules)| {
             own == direction
                 && governs
                 && rules.iter().any(|rule| matches!(rule.action, Action::Allow | Action::Pass))
         });
-        if other.tier_index == policy.tier_index && denies_at_the_end(ctx, other) && decides {
+        if other.tier_index == policy.tier_index && denies_the_rest(ctx, other) && decides {
             left.subtract(&ctx.selected(other));
         }
     }

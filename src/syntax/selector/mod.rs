@@ -127,7 +127,8 @@ impl Selector {
 }
 
 impl Node {
-    fn evaluate<'l>(&self, label: &dyn Fn(&str) -> Option<&'l str>) -> bool {
+    /// Whether it holds for something with these labels.
+    pub fn evaluate<'l>(&self, label: &dyn Fn(&str) -> Option<&'l str>) -> bool {
         match self {
             Node::Equals(key, value) => label(key) == Some(value),
             Node::NotEquals(key, value) => label(key) != Some(value),
