@@ -6,7 +6,7 @@
 //! | `outcome` | what becomes of each object: programmed, refused, rejected, ignored, … |
 //! | `kernel` | what `iptables-restore`, `ipset` and the kernel refuse to take |
 //! | `policy`, `host`, `service` | mistakes, one file each, whose header is their documentation |
-//! | `context` | what mistakes are found in |
+//! | `context`, `rule_facts` | what mistakes are found in |
 //! | `page` | a mistake's page of documentation, made from its file |
 //!
 //! A check is a [`Check`]: an id, how bad and how sure it is, and a function that finds it. To add
@@ -36,6 +36,7 @@ pub mod kernel;
 pub mod outcome;
 pub mod page;
 mod policy;
+mod rule_facts;
 mod run;
 mod service;
 
@@ -83,8 +84,24 @@ impl Check {
 }
 
 /// All checks, by id.
-pub const CHECKS: &[&Check] =
-    &[&policy::http_match::CHECK, &policy::log_only::CHECK, &policy::third_block::CHECK];
+pub const CHECKS: &[&Check] = &[
+    &host::disabled_pool::CHECK,
+    &host::untracked_wildcard::CHECK,
+    &host::untracked_answers::CHECK,
+    &host::forward_denies::CHECK,
+    &host::lockout::CHECK,
+    &host::without_expected_ips::CHECK,
+    &host::without_policy::CHECK,
+    &host::policy_on_pods::CHECK,
+    &policy::http_match::CHECK,
+    &policy::log_only::CHECK,
+    &host::node_ports::CHECK,
+    &host::pool_modes::CHECK,
+    &host::pre_dnat_without_deny::CHECK,
+    &policy::third_block::CHECK,
+    &host::mark_bits::CHECK,
+    &host::wildcard_pre_dnat::CHECK,
+];
 
 /// The check of an id.
 pub fn find(id: &str) -> Option<&'static Check> {
