@@ -6,7 +6,7 @@
 //! | `outcome` | what becomes of each object: programmed, refused, rejected, ignored, … |
 //! | `loadable` | what `iptables-restore`, `ipset` and the kernel refuse to take |
 //! | `policy`, `host`, `service` | mistakes, one file each, whose header is their documentation |
-//! | `context` | what mistakes are found in |
+//! | `context`, `rule_facts` | what mistakes are found in |
 //! | `page` | a mistake's page of documentation, made from its file |
 //!
 //! A check is a [`Check`]: an id, how bad and how sure it is, and a function that finds it. To add
@@ -36,6 +36,7 @@ pub mod loadable;
 pub mod outcome;
 pub mod page;
 mod policy;
+mod rule_facts;
 mod run;
 mod service;
 
@@ -87,23 +88,39 @@ pub const CHECKS: &[&Check] = &[
     &policy::all_replaced::CHECK,
     &policy::contained_cidr::CHECK,
     &policy::by_hand::CHECK,
+    &host::disabled_pool::CHECK,
+    &host::untracked_wildcard::CHECK,
+    &host::untracked_answers::CHECK,
     &policy::duplicate_cidr::CHECK,
     &policy::empty_policy::CHECK,
+    &host::forward_denies::CHECK,
+    &host::lockout::CHECK,
+    &host::without_expected_ips::CHECK,
+    &host::without_policy::CHECK,
+    &host::policy_on_pods::CHECK,
     &policy::http_match::CHECK,
     &policy::log_only::CHECK,
     &policy::other_tier_name::CHECK,
     &policy::cluster_wide_port::CHECK,
     &policy::named_port::CHECK,
     &policy::no_types::CHECK,
+    &service::node_port_in_policy::CHECK,
+    &host::node_ports::CHECK,
     &policy::one_family_nets::CHECK,
+    &service::pod_port_in_pre_dnat::CHECK,
     &policy::missing_tier::CHECK,
     &policy::selects_nothing::CHECK,
+    &host::pool_modes::CHECK,
     &policy::port_item::CHECK,
+    &host::pre_dnat_without_deny::CHECK,
     &policy::selector_nothing::CHECK,
     &policy::rules_without_type::CHECK,
+    &service::address_in_nets::CHECK,
     &policy::service_endpoints::CHECK,
     &policy::services_namespace::CHECK,
     &policy::third_block::CHECK,
+    &host::mark_bits::CHECK,
+    &host::wildcard_pre_dnat::CHECK,
 ];
 
 /// The check of an id.

@@ -37,7 +37,7 @@ impl<'v> Context<'v> {
 
     /// kube-proxy runs in IPVS mode.
     pub fn ipvs(&self) -> bool {
-        self.view.interfaces.iter().any(|interface| &*interface.name == IPVS_INTERFACE)
+        is_ipvs(self.view)
     }
 
     /// What "allow" means in the filter table.
@@ -105,6 +105,11 @@ impl<'v> Context<'v> {
     pub fn chain(&self, name: &str, rules: Vec<crate::ir::Rule>) -> Arc<Chain> {
         hash::chain(name, rules, self.family)
     }
+}
+
+/// Whether kube-proxy runs in IPVS mode on the node.
+pub fn is_ipvs(view: &NodeView) -> bool {
+    view.interfaces.iter().any(|interface| &*interface.name == IPVS_INTERFACE)
 }
 
 fn allow(action: AllowAction) -> Action {

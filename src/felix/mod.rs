@@ -32,6 +32,7 @@ mod static_mangle;
 mod static_nat;
 mod static_raw;
 
+pub use context::is_ipvs;
 pub use policy::positive_blocks;
 
 use crate::ir::{Family, Program};
