@@ -136,6 +136,27 @@ fn what_check_finds_is_valid() {
 }
 
 #[test]
+fn traces_are_valid() {
+    let schema = schema("trace.schema.json");
+    let ends = [
+        ("internet", "service:shop/web"),
+        ("node", "8.8.8.8"),
+        ("internet", "node"),
+        ("shop/nosuch", "node"),
+    ];
+    for (from, to) in ends {
+        let question =
+            ["trace", "fixtures/iks/cluster", "--node", "10.176.48.67", "--from", from, "--to", to];
+        let result = run(&[&question[..], &["--format", "json"]].concat());
+        if from.ends_with("nosuch") {
+            assert_eq!(result.status, Some(2));
+        } else {
+            assert_valid(&schema, &result.stdout, from);
+        }
+    }
+}
+
+#[test]
 fn explanations_are_valid() {
     let schema = schema("explain.schema.json");
     for name in ["cali-INPUT", "cali-pi-gnp/deny-nodeports", "cali40this-host", "eth1", "nothing-at-all"] {

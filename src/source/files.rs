@@ -71,8 +71,13 @@ impl Files {
         (bytes.len() <= LONGEST_LINE).then(|| String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// The characters of a line that stand at most `radius` before and after a place.
+    /// The characters of a line that stand at most `radius` before and after a place; `None` for a place
+    /// more than a mebibyte into its line.
     pub fn excerpt(&self, at: Location, radius: u32) -> Option<Excerpt> {
+        // so far into a line, looking would take longer than it is worth: there may be many findings
+        if at.column as usize > LONGEST_LINE {
+            return None;
+        }
         let first = at.column.saturating_sub(radius).max(1);
         // a character has at most four bytes
         let needed = 4 * (at.column as usize + radius as usize);

@@ -6,7 +6,7 @@ use crate::diagnostic::FileId;
 use crate::diagnostic::render::printable;
 use crate::emit::origin;
 use crate::emit::saved_rule;
-use crate::ir::Family;
+use crate::ir::{Family, Origin, TableName};
 use crate::kernel::symbolic::Fate;
 use crate::space::Field;
 use serde::Serialize;
@@ -77,7 +77,8 @@ fn one(out: &mut String, node: &str, query: &Query<'_>, answer: &Answer<'_>, nam
             let _ = writeln!(out, "  {:<8} {}", "service", printable(&what));
         }
         let deciding = class.deciding();
-        for step in class.steps.iter().filter(|step| step.is_of_object() && Some(*step) != deciding) {
+        let others = class.steps.iter().filter(|step| step.is_of_object() && step.table != TableName::Nat);
+        for step in others.filter(|step| Some(*step) != deciding) {
             let before = format!("{} {}: {}", step.table.name(), step.chain.name, reason(step, names));
             let _ = writeln!(out, "  {:<8} {before}", "before");
         }
@@ -121,7 +122,13 @@ fn fate(class: &Class<'_>) -> String {
 }
 
 fn reason(step: &Step<'_>, names: Names<'_>) -> String {
-    let phrase = origin::phrase(&step.rule.origin);
+    // what stands for no rule of a policy says in its own words what it is there for
+    let phrase = match (&step.rule.origin, step.rule.comments.first()) {
+        (Origin::Policy(_) | Origin::Profile(..) | Origin::Config(_), _) | (_, None) => {
+            origin::phrase(&step.rule.origin)
+        }
+        (_, Some(comment)) => format!("\"{comment}\""),
+    };
     match step.rule.origin.at().filter(|at| at.line > 0) {
         Some(at) => {
             format!("{}, {}:{}:{}", printable(&phrase), printable(&names(at.file)), at.line, at.column)

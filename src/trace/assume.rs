@@ -14,9 +14,13 @@ use std::net::IpAddr;
 const IPIP: &str = "tunl0";
 const VXLAN: [&str; 2] = ["vxlan.calico", "vxlan-v6.calico"];
 
+/// Networks that are never on the internet.
+const PRIVATE: [&str; 4] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"];
+
 /// Routes to local pods through their interfaces, to other pods through the interface of the node's
-/// internal address or a tunnel, to what interfaces are connected to, and to everything else through
-/// an interface with a public address, or else the same. Says what was assumed.
+/// internal address or a tunnel, to what interfaces are connected to, to private addresses through the
+/// same, and to everything else through an interface with a public address, if there is one. Says what was
+/// assumed.
 pub fn routes(cluster: &Cluster<'_>, view: &NodeView, diagnostics: &mut Vec<Diagnostic>) -> Vec<Route> {
     let mut routes: Vec<Route> = Vec::new();
     let mut add = |net: IpNet, device: &str| {
@@ -39,6 +43,12 @@ pub fn routes(cluster: &Cluster<'_>, view: &NodeView, diagnostics: &mut Vec<Diag
             }
         }
     }
+    // a node with an interface for each kind of address has routes for each
+    for private in PRIVATE.iter().filter(|_| internal != public) {
+        if let Some(internal) = internal {
+            add(private.parse().expect("a network"), internal);
+        }
+    }
     if let Some(public) = public {
         add("0.0.0.0/0".parse().expect("a network"), public);
         // a node without an address of IPv6 that others can reach has no way into the IPv6 internet
@@ -52,7 +62,7 @@ pub fn routes(cluster: &Cluster<'_>, view: &NodeView, diagnostics: &mut Vec<Diag
     }
     let named = |name: Option<&str>| name.map_or("nothing".to_owned(), |name| format!("`{name}`"));
     let message = format!(
-        "the routes of node `{}` are not given; assumed pods of other nodes behind {} and everything else behind {}",
+        "the routes of node `{}` are not given; assumed pods of other nodes and private addresses behind {}, and everything else behind {}",
         view.node,
         named(internal),
         named(public)

@@ -269,7 +269,11 @@ impl<'k> Class<'k> {
         match self.steps.last() {
             // the rule that discards is the reason, even where it stands for no object
             Some(last) if dropped => Some(last),
-            _ => self.steps.iter().rev().find(|step| step.is_of_object()).or(self.steps.last()),
+            // translation accepts nothing
+            _ => {
+                let mut accepting = self.steps.iter().rev().filter(|step| step.table != TableName::Nat);
+                accepting.clone().find(|step| step.is_of_object()).or(accepting.next())
+            }
         }
     }
 
