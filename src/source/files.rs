@@ -4,7 +4,7 @@ use crate::diagnostic::{FileId, Location};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 /// Texts up to this many bytes are kept, as long as all of them together stay under [`KEPT`].
 const SMALL: usize = 64 << 10;
@@ -14,6 +14,9 @@ const KEPT: usize = 16 << 20;
 const STRIDE: u64 = 256;
 /// The longest line that [`Files::line`] gives back whole.
 const LONGEST_LINE: usize = 1 << 20;
+
+/// From this column on, an excerpt of a line begins where the last one did, if it can.
+const FAR: usize = 4 << 10;
 
 /// Every file that was read, by [`FileId`].
 #[derive(Debug, Default)]
@@ -26,6 +29,8 @@ pub struct Files {
 struct Entry {
     name: String,
     origin: Origin,
+    /// where the last excerpt from far into a line began
+    cursor: Mutex<Cursor>,
 }
 
 #[derive(Debug)]
@@ -71,20 +76,28 @@ impl Files {
         (bytes.len() <= LONGEST_LINE).then(|| String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// The characters of a line that stand at most `radius` before and after a place; `None` for a place
-    /// more than a mebibyte into its line.
+    /// The characters of a line that stand at most `radius` before and after a place.
+    ///
+    /// Asked for in reading order, places of one long line cost one pass over it.
     pub fn excerpt(&self, at: Location, radius: u32) -> Option<Excerpt> {
-        // so far into a line, looking would take longer than it is worth: there may be many findings
-        if at.column as usize > LONGEST_LINE {
-            return None;
-        }
         let first = at.column.saturating_sub(radius).max(1);
-        // a character has at most four bytes
-        let needed = 4 * (at.column as usize + radius as usize);
-        let bytes = self.bytes(at.file, at.line, needed)?;
-        let text = String::from_utf8_lossy(&bytes);
         let count = (at.column - first + radius) as usize;
-        let text = text.chars().skip(first as usize - 1).take(count).collect();
+        let entry = self.entries.get(at.file.0 as usize)?;
+        let far = at.column as usize > FAR;
+        let text = match &entry.origin {
+            Origin::Disk(path, offsets) if far => {
+                let offsets = offsets.get_or_init(|| index_lines(path).ok()).as_ref()?;
+                let mut cursor = entry.cursor.lock().ok()?;
+                cursor.read(path, offsets, at.line, first, count)?
+            }
+            _ => {
+                // a character has at most four bytes
+                let needed = 4 * (at.column as usize + radius as usize);
+                let bytes = self.bytes(at.file, at.line, needed)?;
+                let text = String::from_utf8_lossy(&bytes);
+                text.chars().skip(first as usize - 1).take(count).collect()
+            }
+        };
         Some(Excerpt { text, column: first })
     }
 
@@ -112,7 +125,7 @@ impl Files {
 
     /// Registers a file that is about to be read.
     pub(super) fn add(&mut self, name: String) -> FileId {
-        self.entries.push(Entry { name, origin: Origin::Nothing });
+        self.entries.push(Entry { name, origin: Origin::Nothing, cursor: Mutex::default() });
         FileId(self.entries.len() as u32 - 1)
     }
 
@@ -128,6 +141,81 @@ impl Files {
             }
         };
     }
+}
+
+/// A place in a file, to go on from.
+#[derive(Debug, Default)]
+struct Cursor {
+    line: u32,
+    /// 1-based, in code points
+    column: u32,
+    /// of the column's first byte
+    offset: u64,
+}
+
+impl Cursor {
+    /// `count` characters of a line from a column on; the cursor is there afterwards.
+    fn read(
+        &mut self,
+        path: &PathBuf,
+        offsets: &[u64],
+        line: u32,
+        column: u32,
+        count: usize,
+    ) -> Option<String> {
+        if self.line != line || self.column > column {
+            let index = u64::from(line.checked_sub(1)?);
+            let start = *offsets.get((index / STRIDE) as usize)?;
+            let offset = line_offset(path, start, index % STRIDE).ok()??;
+            *self = Cursor { line, column: 1, offset };
+        }
+        let mut file = File::open(path).ok()?;
+        file.seek(SeekFrom::Start(self.offset)).ok()?;
+        let mut reader = BufReader::with_capacity(64 << 10, file);
+        while self.column < column {
+            let buffer = reader.fill_buf().ok()?;
+            // whole characters: a byte that goes on with one is no column
+            let mut used = 0;
+            for byte in buffer {
+                if *byte == b'\n' {
+                    return None;
+                }
+                if byte & 0xc0 != 0x80 {
+                    if self.column == column {
+                        break;
+                    }
+                    self.column += 1;
+                }
+                used += 1;
+            }
+            if used == 0 {
+                return None;
+            }
+            reader.consume(used);
+            self.offset += used as u64;
+        }
+        let mut bytes = Vec::new();
+        // a character has at most four bytes; what is left of the last one of before comes first
+        reader.take(4 * (count as u64 + 1)).read_until(b'\n', &mut bytes).ok()?;
+        let whole = bytes.iter().position(|byte| byte & 0xc0 != 0x80)?;
+        let text = String::from_utf8_lossy(&bytes[whole..]);
+        Some(text.trim_end_matches(['\n', '\r']).chars().take(count).collect())
+    }
+}
+
+/// The offset of the line `skip` lines behind the one that begins at `start`.
+fn line_offset(path: &PathBuf, start: u64, skip: u64) -> std::io::Result<Option<u64>> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(start))?;
+    let mut reader = BufReader::new(file);
+    let mut offset = start;
+    for _ in 0..skip {
+        match reader.skip_until(b'\n')? {
+            0 => return Ok(None),
+            skipped => offset += skipped as u64,
+        }
+    }
+    Ok(Some(offset))
 }
 
 /// The offsets of lines 0, [`STRIDE`], 2 × [`STRIDE`], …; the byte order mark is no part of line 0.

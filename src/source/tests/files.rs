@@ -128,6 +128,11 @@ fn long_lines_are_given_in_excerpts() {
         assert_eq!(loaded.files.line(at.file, 1), None);
         let excerpt = loaded.files.excerpt(at, 6).unwrap();
         assert_eq!(excerpt, Excerpt { text: " \"y\": 1}".into(), column: at.column - 6 });
+        // in any order, and between the bytes of a character nowhere
+        for column in [9_000, 9_001, 500_000, 70_000, 65_536, 500_000] {
+            let middle = loaded.files.excerpt(Location { column, ..at }, 2).unwrap();
+            assert_eq!(middle, Excerpt { text: "éééé".into(), column: column - 2 });
+        }
         let start = loaded.files.excerpt(Location { column: 1, ..at }, 6).unwrap();
         assert_eq!(start, Excerpt { text: "{\"kind".into(), column: 1 });
     }
