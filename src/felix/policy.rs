@@ -236,7 +236,7 @@ fn reduce_side(family: Family, side: &RuleSide) -> Option<ReducedSide<'_>> {
 }
 
 /// How many positive blocks a rule takes: lists of ports and of ranges of which one entry must match.
-/// Felix enforces the first two only, see [`Blocks`].
+/// Felix enforces the first two only, see `blocks`.
 pub fn positive_blocks(rule: &view::Rule, family: Family) -> usize {
     let Some(reduced) = reduce(family, rule) else { return 0 };
     let sides = [&reduced.source, &reduced.destination];

@@ -11,7 +11,7 @@ use crate::model::Resources;
 use crate::syntax::selector::Selector;
 use std::sync::Arc;
 
-/// A policy of the cluster; sets in its rules are indices into the cluster's [`SetTable`].
+/// A policy of the cluster; sets in its rules are indices into the cluster's `SetTable`.
 #[derive(Debug)]
 pub struct Policy {
     /// which
