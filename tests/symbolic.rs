@@ -131,7 +131,7 @@ fn random<'a>(
         },
         out_interface: "",
         mark: 0,
-        state: ConntrackStates(0),
+        state: ConntrackStates::INVALID,
         untracked: false,
     }
 }

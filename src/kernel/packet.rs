@@ -34,7 +34,7 @@ pub struct Packet<'a> {
     pub out_interface: &'a str,
     /// the packet mark
     pub mark: u32,
-    /// conntrack's state; empty before conntrack has seen the packet
+    /// conntrack's state; before conntrack has seen the packet, rules see it as INVALID
     pub state: ConntrackStates,
     /// a rule has exempted it from tracking
     pub untracked: bool,

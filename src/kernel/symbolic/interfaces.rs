@@ -71,7 +71,10 @@ impl Interfaces {
         let names =
             (1..).zip(&self.names).filter(|(_, name)| name.starts_with(prefix)).map(|(number, _)| number);
         let kinds = self.prefixes.iter().enumerate().filter(|(_, own)| own.starts_with(prefix));
-        names.chain(kinds.map(|(place, _)| self.kind(place))).map(single).collect()
+        // `+` alone compares nothing, and so matches even where there is no interface
+        let none = prefix.is_empty().then_some(NO_INTERFACE);
+        let kinds = kinds.map(|(place, _)| self.kind(place));
+        names.chain(kinds).chain(none).map(single).collect()
     }
 
     /// What a number stands for: a name, a prefix and `…`, or "" for no interface.

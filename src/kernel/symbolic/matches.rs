@@ -12,32 +12,41 @@ use rustc_hash::FxHashMap;
 /// Protocols with ports.
 const WITH_PORTS: [u8; 5] = [TCP, UDP, DCCP, SCTP, UDP_LITE];
 
-/// States of conntrack as values of [`Field::State`]: one of five, and whether source and destination
-/// have been rewritten.
-pub(super) const STATES: [ConntrackStates; 5] = [
+/// States of conntrack as values of [`Field::State`]: one of five; whether destination and source have
+/// been rewritten; and whether the packet is the first of its connection, which has its flags of TCP.
+const STATES: [ConntrackStates; 5] = [
     ConntrackStates::INVALID,
     ConntrackStates::NEW,
     ConntrackStates::RELATED,
     ConntrackStates::ESTABLISHED,
     ConntrackStates::UNTRACKED,
 ];
+const DNAT: u8 = 8;
+const SNAT: u8 = 16;
+const FIRST: u8 = 32;
 
 /// The value of a state; of several, the first.
-pub(super) fn state_value(state: ConntrackStates) -> u8 {
+pub(super) fn state_value(state: ConntrackStates, first: bool) -> u8 {
     let base = STATES.iter().position(|own| state.intersects(*own)).unwrap_or(0) as u8;
-    base + 8 * u8::from(state.intersects(ConntrackStates::DNAT))
-        + 16 * u8::from(state.intersects(ConntrackStates::SNAT))
+    base + DNAT * u8::from(state.intersects(ConntrackStates::DNAT))
+        + SNAT * u8::from(state.intersects(ConntrackStates::SNAT))
+        + FIRST * u8::from(first)
+}
+
+/// The values of which something holds.
+fn values(holds: impl Fn(u8) -> bool) -> Vec<Range> {
+    let values = (0..2 * FIRST).filter(|value| holds(*value));
+    values.map(|value| (u128::from(value), u128::from(value))).collect()
 }
 
 /// The values of all states that a match is about.
 fn state_values(states: ConntrackStates) -> Vec<Range> {
-    let values = (0..32u8).filter(|value| {
-        let base = STATES.get(usize::from(value % 8));
+    values(|value| {
+        let base = STATES.get(usize::from(value % DNAT));
         base.is_some_and(|own| states.intersects(*own))
-            || (value & 8 != 0 && states.intersects(ConntrackStates::DNAT))
-            || (value & 16 != 0 && states.intersects(ConntrackStates::SNAT))
-    });
-    values.map(|value| (u128::from(value), u128::from(value))).collect()
+            || (value & DNAT != 0 && states.intersects(ConntrackStates::DNAT))
+            || (value & SNAT != 0 && states.intersects(ConntrackStates::SNAT))
+    })
 }
 
 /// Makes sets of matches, and keeps those that are needed again.
@@ -144,10 +153,8 @@ impl<'k> Matches<'k> {
             },
             // the first packet of a connection, and only that, has SYN without ACK
             On::TcpSyn => {
-                let (tcp, new) = (
-                    space.with_value(Field::Protocol, u128::from(TCP)),
-                    space.with(Field::State, &first_packets()),
-                );
+                let tcp = space.with_value(Field::Protocol, u128::from(TCP));
+                let new = space.with(Field::State, &values(|value| value & FIRST != 0));
                 space.intersection(tcp, new)
             }
             // marks are looked at apart
@@ -211,14 +218,6 @@ fn port_field(side: Side) -> Field {
 fn with_ports(space: &mut Space) -> PacketSet {
     let ranges = WITH_PORTS.map(|protocol| (u128::from(protocol), u128::from(protocol)));
     space.with(Field::Protocol, &ranges)
-}
-
-/// States of first packets.
-fn first_packets() -> Vec<Range> {
-    // of connections that conntrack knows; an exempt packet has its flags too, but not its state
-    let mut values = state_values(ConntrackStates::NEW);
-    values.extend(state_values(ConntrackStates::UNTRACKED));
-    values
 }
 
 fn set_members(space: &mut Space, set: &Set, lookup: SetLookup) -> PacketSet {

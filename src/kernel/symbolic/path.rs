@@ -47,6 +47,8 @@ pub struct Proxied {
 pub struct Now {
     mark: u32,
     untracked: bool,
+    /// they are the first of their connection
+    first: bool,
     /// fields whose values were set on the way
     set: Vec<(Field, u128)>,
 }
@@ -67,8 +69,11 @@ impl Now {
         if let Some(port) = port {
             self.assign(Field::DestinationPort, u128::from(port));
         }
-        let state = ConntrackStates::NEW.or(ConntrackStates::DNAT);
-        self.assign(Field::State, u128::from(state_value(state)));
+        self.track(ConntrackStates::NEW.or(ConntrackStates::DNAT));
+    }
+
+    fn track(&mut self, state: ConntrackStates) {
+        self.assign(Field::State, u128::from(state_value(state, self.first)));
     }
 
     fn assign(&mut self, field: Field, value: u128) {
@@ -176,8 +181,10 @@ impl<'k, 'p> Symbolic<'k, 'p> {
 
     /// What becomes of packets: flows that do not overlap and together are `set`.
     pub fn send(&mut self, set: PacketSet, arrival: Arrival, connection: Connection) -> Vec<Flow> {
-        let flow =
-            Flow { set, now: Now::default(), limited: false, by: Vec::new(), proxied: None, fate: None };
+        let mut now = Now { first: connection == Connection::First, ..Now::default() };
+        // before conntrack has seen a packet, it counts as one that it can make nothing of
+        now.track(ConntrackStates::INVALID);
+        let flow = Flow { set, now, limited: false, by: Vec::new(), proxied: None, fate: None };
         let mut ended = Vec::new();
         match arrival {
             Arrival::Outside => self.arrive(flow, connection, &mut ended),
@@ -432,7 +439,7 @@ impl<'k, 'p> Symbolic<'k, 'p> {
         let mut flows = Vec::new();
         for (set, state) in states {
             let mut next = Flow { set: self.space.intersection(flow.set, set), ..flow.clone() };
-            next.now.assign(Field::State, u128::from(state_value(state)));
+            next.now.track(state);
             if !next.set.is_empty() {
                 flows.push(next);
             }
@@ -468,7 +475,7 @@ fn end(flow: Flow, fate: Fate) -> Flow {
 
 /// Only the first packet of a connection meets the nat table.
 fn is_translated(flow: &Flow) -> bool {
-    let new = u128::from(state_value(ConntrackStates::NEW));
+    let new = u128::from(state_value(ConntrackStates::NEW, flow.now.first));
     flow.now.set.contains(&(Field::State, new))
 }
 

@@ -1,0 +1,557 @@
+//! Random rule sets, and an interpreter of rules that is written for this test alone: it takes the IR's
+//! words at their meaning, packet by packet. The kernel's own walker and the walk of sets of packets must
+//! agree with it.
+
+mod common;
+
+use ipnet::{IpNet, Ipv4Net};
+use netpolc::ir::{
+    Action, Address, Chain, ConntrackStates, Family, IpSet, MarkSpelling, Match, Matcher, Members, Origin,
+    Program, Protocol, RejectWith, Rule, RuleSet, SetLookup, Side, Table, TableName,
+};
+use netpolc::kernel::conntrack::Connection;
+use netpolc::kernel::packet::{Packet, TCP};
+use netpolc::kernel::route::Routes;
+use netpolc::kernel::symbolic::{Arrival, Attribution, Fate, Interfaces, Symbolic};
+use netpolc::kernel::{Hook, Kernel, Outcome};
+use netpolc::resolve::view::{NetMembers, PortMember};
+use netpolc::space::{Field, PacketSet};
+use netpolc::syntax::ip_addr::Interface;
+use netpolc::syntax::ip_route::{Route, Way};
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+/// A small generator of numbers (xorshift64*).
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        (self.next() >> 33) as usize % limit
+    }
+
+    fn one_in(&mut self, chances: usize) -> bool {
+        self.below(chances) == 0
+    }
+
+    fn pick<T: Clone>(&mut self, items: &[T]) -> T {
+        items[self.below(items.len())].clone()
+    }
+}
+
+const INTERFACES: [&str; 4] = ["eth0", "eth1", "cali1", "cali2"];
+const PORTS: [u16; 5] = [0, 22, 80, 443, 30_000];
+const PROTOCOLS: [u8; 6] = [1, 4, 6, 17, 132, 136];
+const SETS: [&str; 3] = ["nets", "hosts", "ports"];
+
+/// Few addresses, so that rules, sets and packets meet.
+fn address(numbers: &mut Numbers) -> Ipv4Addr {
+    Ipv4Addr::new(10, numbers.below(2) as u8, numbers.below(3) as u8, numbers.below(4) as u8)
+}
+
+fn net(numbers: &mut Numbers) -> Ipv4Net {
+    let length = numbers.pick(&[0, 8, 15, 24, 30, 32]);
+    Ipv4Net::new(address(numbers), length).unwrap().trunc()
+}
+
+fn matcher(numbers: &mut Numbers) -> Matcher {
+    let side = numbers.pick(&[Side::Source, Side::Destination]);
+    let range = |numbers: &mut Numbers| {
+        let (a, b) = (numbers.pick(&PORTS), numbers.pick(&PORTS));
+        (a.min(b), a.max(b))
+    };
+    match numbers.below(14) {
+        0 => Matcher::Protocol(Protocol::Number(numbers.pick(&PROTOCOLS))),
+        1 => Matcher::Protocol(Protocol::Name(numbers.pick(&["tcp", "udp", "sctp", "icmp"]).into())),
+        2 => {
+            let count = 1 + numbers.below(2);
+            Matcher::Address(side, (0..count).map(|_| Address::Net(net(numbers).into())).collect())
+        }
+        3 => Matcher::InInterface(numbers.pick(&["eth0", "eth1", "cali+", "cali1", "+"]).into()),
+        4 => Matcher::OutInterface(numbers.pick(&["eth0", "eth1", "cali+", "lo"]).into()),
+        5 => Matcher::Ports(side, vec![range(numbers), range(numbers)]),
+        6 => Matcher::DestinationPort(numbers.pick(&PORTS)),
+        7 => {
+            let lookups = [
+                SetLookup::Source,
+                SetLookup::Destination,
+                SetLookup::SourcePort,
+                SetLookup::DestinationPort,
+            ];
+            Matcher::Set(numbers.pick(&SETS).into(), numbers.pick(&lookups))
+        }
+        8 => Matcher::Icmp(numbers.pick(&[0, 3, 8]), numbers.pick(&[None, Some(0)])),
+        9 | 10 => {
+            let mask = numbers.pick(&[1, 2, 3, 0x10]);
+            Matcher::Mark { value: numbers.below(4) as u32 & mask, mask, spelling: MarkSpelling::Hex }
+        }
+        11 => Matcher::Conntrack(numbers.pick(&[
+            ConntrackStates::NEW,
+            ConntrackStates::INVALID,
+            ConntrackStates::ESTABLISHED.or(ConntrackStates::RELATED),
+            ConntrackStates::UNTRACKED,
+            ConntrackStates::DNAT,
+        ])),
+        12 => Matcher::LocalAddress { side, limit_iface_out: false },
+        _ => numbers.pick(&[Matcher::TcpSyn, Matcher::ReversePathFails]),
+    }
+}
+
+fn action(numbers: &mut Numbers, table: TableName, deeper: &[Arc<str>]) -> Action {
+    let goes = !deeper.is_empty() && numbers.one_in(3);
+    if goes {
+        let chain = numbers.pick(deeper);
+        return if numbers.one_in(3) { Action::Goto(chain) } else { Action::Jump(chain) };
+    }
+    let mark = |numbers: &mut Numbers| {
+        let mask = numbers.pick(&[1, 2, 3, 0x10]);
+        Action::Mark { value: numbers.below(4) as u32 & mask, mask, spelling: MarkSpelling::Hex }
+    };
+    match (numbers.below(8), table) {
+        (0, TableName::Raw) => Action::NoTrack,
+        (0, TableName::Filter) => Action::Reject(RejectWith::PortUnreachable),
+        (0 | 1, TableName::Nat) => Action::Dnat {
+            address: address(numbers).into(),
+            port: numbers.one_in(2).then(|| numbers.pick(&PORTS)),
+        },
+        (1, _) => Action::Accept,
+        (2, TableName::Nat) => Action::Accept,
+        (2, _) => Action::Drop,
+        (3 | 4, _) => Action::Return,
+        (5, _) => Action::Log { prefix: "x".into() },
+        _ => mark(numbers),
+    }
+}
+
+/// A table: its hooks, and chains that go only to those after them, as the kernel demands.
+fn table(numbers: &mut Numbers, name: TableName) -> Table {
+    let names: Vec<Arc<str>> = (0..3).map(|number| format!("chain-{number}").into()).collect();
+    let mut chain = |name_of: Arc<str>, deeper: &[Arc<str>]| {
+        let rules = (0..numbers.below(5)).map(|_| {
+            let matches = (0..numbers.below(3))
+                .map(|_| Match { negated: numbers.one_in(4), on: matcher(numbers) })
+                .collect();
+            Rule::new(matches, action(numbers, name, deeper), Origin::Static)
+        });
+        Arc::new(Chain { name: name_of, rules: rules.collect() })
+    };
+    let hooks = name.hooks().iter().map(|hook| chain((*hook).into(), &names)).collect();
+    let chains = (0..names.len()).map(|place| chain(names[place].clone(), &names[place + 1..])).collect();
+    Table { name, hooks, chains }
+}
+
+fn program(numbers: &mut Numbers) -> Program {
+    let set = |name: &str, members: Members| IpSet {
+        name: name.into(),
+        family: Family::V4,
+        max_elements: 100,
+        members,
+        meaning: None,
+    };
+    let nets: Vec<Ipv4Net> = (0..4).map(|_| net(numbers)).filter(|net| net.prefix_len() > 0).collect();
+    let hosts: Vec<IpAddr> = (0..4).map(|_| address(numbers).into()).collect();
+    let ports = (0..6).map(|_| PortMember {
+        address: address(numbers).into(),
+        protocol: numbers.pick(&[
+            netpolc::model::core::TransportProtocol::Tcp,
+            netpolc::model::core::TransportProtocol::Udp,
+        ]),
+        port: numbers.pick(&PORTS),
+    });
+    let ports = ports.collect();
+    let sets = vec![
+        set("nets", Members::Nets(Arc::new(NetMembers { v4: nets, v6: Vec::new() }))),
+        set("hosts", Members::Addresses(hosts)),
+        set("ports", Members::Ports(ports)),
+    ];
+    let tables = TableName::ALL.map(|name| table(numbers, name)).into();
+    Program {
+        v4: RuleSet { family: Family::V4, tables },
+        v6: RuleSet { family: Family::V6, tables: Vec::new() },
+        sets,
+    }
+}
+
+/// The node: two interfaces with an address each, two pods, and networks behind the interfaces.
+fn node() -> (Vec<Interface>, Vec<Route>) {
+    let interface =
+        |name: &str, net: &str| Interface { name: name.into(), addresses: vec![net.parse().unwrap()] };
+    let route = |net: &str, device: &str| Route {
+        net: net.parse().unwrap(),
+        way: Way::Device(device.into()),
+        metric: 0,
+    };
+    let interfaces = vec![interface("eth0", "10.0.0.1/24"), interface("eth1", "10.1.0.1/24")];
+    let routes = vec![
+        route("10.0.1.1/32", "cali1"),
+        route("10.0.1.2/32", "cali2"),
+        route("10.0.0.0/16", "eth0"),
+        route("10.1.0.0/24", "eth1"),
+        route("10.1.1.0/24", "eth1"),
+    ];
+    (interfaces, routes)
+}
+
+/// What the interpreter knows of a packet.
+#[derive(Clone)]
+struct Seen {
+    source: Ipv4Addr,
+    destination: Ipv4Addr,
+    protocol: u8,
+    sport: u16,
+    dport: u16,
+    input: String,
+    output: String,
+    mark: u32,
+    states: u8,
+    first: bool,
+    untracked: bool,
+}
+
+struct Interpreter<'p> {
+    program: &'p Program,
+    interfaces: &'p [Interface],
+    routes: &'p [Route],
+}
+
+/// Where an address is.
+enum Place {
+    Here,
+    Behind(String),
+    Nowhere,
+}
+
+impl Interpreter<'_> {
+    fn place(&self, address: Ipv4Addr) -> Place {
+        let own = self.interfaces.iter().flat_map(|own| &own.addresses);
+        if address.is_loopback() || own.clone().any(|net| net.addr() == IpAddr::V4(address)) {
+            return Place::Here;
+        }
+        let holding = self.routes.iter().filter(|route| route.net.contains(&IpAddr::V4(address)));
+        match holding.max_by_key(|route| route.net.prefix_len()).map(|route| &route.way) {
+            Some(Way::Device(name)) => Place::Behind(name.to_string()),
+            _ => Place::Nowhere,
+        }
+    }
+
+    fn holds(&self, on: &Matcher, packet: &Seen) -> Option<bool> {
+        let with_ports = [6, 17, 33, 132, 136].contains(&packet.protocol);
+        let address = |side: &Side| match side {
+            Side::Source => packet.source,
+            Side::Destination => packet.destination,
+        };
+        let named = |pattern: &str, name: &str| match pattern.strip_suffix('+') {
+            Some(prefix) => name.starts_with(prefix),
+            None => pattern == name,
+        };
+        Some(match on {
+            Matcher::Protocol(Protocol::Number(number)) => packet.protocol == *number,
+            Matcher::Protocol(Protocol::Name(name)) => {
+                let numbers: HashMap<&str, u8> = [("tcp", 6), ("udp", 17), ("sctp", 132), ("icmp", 1)].into();
+                numbers[&**name] == packet.protocol
+            }
+            Matcher::Address(side, nets) => {
+                nets.iter().any(|net| net.net().contains(&IpNet::from(IpAddr::V4(address(side)))))
+            }
+            Matcher::InInterface(pattern) => named(pattern, &packet.input),
+            Matcher::OutInterface(pattern) => named(pattern, &packet.output),
+            Matcher::Ports(side, ranges) => {
+                let port = if *side == Side::Source { packet.sport } else { packet.dport };
+                with_ports.then(|| ranges.iter().any(|(a, b)| *a <= port && port <= *b))?
+            }
+            Matcher::DestinationPort(port) => with_ports.then_some(packet.dport == *port)?,
+            Matcher::Set(name, lookup) => {
+                let set = self.program.sets.iter().find(|set| set.name == *name).unwrap();
+                let (ip, port) = match lookup {
+                    SetLookup::Source | SetLookup::SourcePort => (packet.source, packet.sport),
+                    _ => (packet.destination, packet.dport),
+                };
+                let wants_port = matches!(lookup, SetLookup::SourcePort | SetLookup::DestinationPort);
+                match &set.members {
+                    Members::Addresses(all) => !wants_port && all.contains(&IpAddr::V4(ip)),
+                    Members::Nets(nets) => !wants_port && nets.v4.iter().any(|net| net.contains(&ip)),
+                    Members::Ports(all) => {
+                        wants_port
+                            && with_ports
+                            && all.iter().any(|member| {
+                                let number = match member.protocol {
+                                    netpolc::model::core::TransportProtocol::Udp => 17,
+                                    _ => 6,
+                                };
+                                (member.address, number, member.port)
+                                    == (IpAddr::V4(ip), packet.protocol, port)
+                            })
+                    }
+                }
+            }
+            Matcher::Icmp(kind, code) => {
+                packet.protocol == 1
+                    && packet.sport == u16::from(*kind)
+                    && code.is_none_or(|code| packet.dport == u16::from(code))
+            }
+            Matcher::Mark { value, mask, .. } => packet.mark & mask == *value,
+            Matcher::Conntrack(states) => packet.states & states.0 != 0,
+            Matcher::LocalAddress { side, .. } => matches!(self.place(address(side)), Place::Here),
+            Matcher::TcpSyn => packet.protocol == 6 && packet.first,
+            Matcher::ReversePathFails => match self.place(packet.source) {
+                _ if packet.input == "lo" => false,
+                Place::Behind(name) => name != packet.input,
+                Place::Here | Place::Nowhere => true,
+            },
+            _ => unreachable!("not generated"),
+        })
+    }
+
+    /// `None`: the chain has come to its end.
+    fn chain(&self, table: &Table, name: &str, packet: &mut Seen) -> Option<&'static str> {
+        let chain = table.hooks.iter().chain(&table.chains).find(|chain| *chain.name == *name).unwrap();
+        for rule in &chain.rules {
+            let all = rule.matches.iter().all(|one| match self.holds(&one.on, packet) {
+                Some(holds) => holds != one.negated,
+                // ports of a packet without ports are neither equal nor different
+                None => false,
+            });
+            if !all {
+                continue;
+            }
+            match rule.action.as_ref().unwrap() {
+                Action::Accept => return Some("accept"),
+                Action::Drop => return Some("drop"),
+                Action::Reject(_) => return Some("reject"),
+                Action::Return => return None,
+                Action::Jump(target) => {
+                    if let Some(verdict) = self.chain(table, target, packet) {
+                        return Some(verdict);
+                    }
+                }
+                Action::Goto(target) => return self.chain(table, target, packet),
+                Action::Mark { value, mask, .. } => packet.mark = (packet.mark & !mask) | value,
+                Action::NoTrack => packet.untracked = true,
+                Action::Dnat { address: IpAddr::V4(address), port } => {
+                    packet.destination = *address;
+                    packet.dport = port.unwrap_or(packet.dport);
+                    packet.states |= ConntrackStates::DNAT.0;
+                    return Some("accept");
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+
+    fn table(&self, name: TableName, hook: Hook, packet: &mut Seen) -> Result<(), String> {
+        let table = self.program.v4.tables.iter().find(|table| table.name == name).unwrap();
+        let chain = hook.name().to_uppercase();
+        if !table.hooks.iter().any(|own| *own.name == *chain) {
+            return Ok(());
+        }
+        match self.chain(table, &chain, packet) {
+            // types of ICMP that are errors get no answer
+            Some("reject") if packet.protocol == 1 && packet.sport == 3 => {
+                Err(format!("dropped {}", hook.name()))
+            }
+            Some("reject") => Err(format!("rejected {}", hook.name())),
+            Some("drop") => Err(format!("dropped {}", hook.name())),
+            _ => Ok(()),
+        }
+    }
+
+    fn track(packet: &mut Seen) {
+        let state = match packet {
+            Seen { untracked: true, .. } => ConntrackStates::UNTRACKED,
+            Seen { first: false, .. } => ConntrackStates::ESTABLISHED,
+            Seen { protocol: 1, sport: 8, .. } => ConntrackStates::NEW,
+            Seen { protocol: 1, .. } => ConntrackStates::INVALID,
+            _ => ConntrackStates::NEW,
+        };
+        packet.states = state.0;
+    }
+
+    fn send(&self, packet: &mut Seen) -> Result<String, String> {
+        use TableName::{Filter, Mangle, Nat, Raw};
+        let device = |packet: &Seen| match self.place(packet.destination) {
+            Place::Here => Ok("lo".to_owned()),
+            Place::Behind(name) => Ok(name),
+            Place::Nowhere => Err("unroutable".to_owned()),
+        };
+        let local = packet.input.is_empty();
+        let nat;
+        if local {
+            packet.output = device(packet)?;
+            self.table(Raw, Hook::Output, packet)?;
+            Self::track(packet);
+            self.table(Mangle, Hook::Output, packet)?;
+            nat = packet.states == ConntrackStates::NEW.0;
+            if nat {
+                self.table(Nat, Hook::Output, packet)?;
+            }
+            self.table(Filter, Hook::Output, packet)?;
+            packet.output = device(packet)?;
+        } else {
+            self.table(Raw, Hook::Prerouting, packet)?;
+            Self::track(packet);
+            self.table(Mangle, Hook::Prerouting, packet)?;
+            nat = packet.states == ConntrackStates::NEW.0;
+            if nat {
+                self.table(Nat, Hook::Prerouting, packet)?;
+            }
+            packet.output = device(packet)?;
+            if packet.output == "lo" {
+                packet.output.clear();
+                self.table(Mangle, Hook::Input, packet)?;
+                self.table(Filter, Hook::Input, packet)?;
+                if nat {
+                    self.table(Nat, Hook::Input, packet)?;
+                }
+                return Ok("delivered".to_owned());
+            }
+            self.table(Mangle, Hook::Forward, packet)?;
+            self.table(Filter, Hook::Forward, packet)?;
+        }
+        self.table(Mangle, Hook::Postrouting, packet)?;
+        if nat {
+            self.table(Nat, Hook::Postrouting, packet)?;
+        }
+        if !local {
+            return Ok(format!("forwarded {}", packet.output));
+        }
+        if packet.output != "lo" {
+            return Ok(format!("sent {}", packet.output));
+        }
+        (packet.input, packet.output) = ("lo".to_owned(), String::new());
+        self.table(Raw, Hook::Prerouting, packet)?;
+        self.table(Mangle, Hook::Prerouting, packet)?;
+        self.table(Mangle, Hook::Input, packet)?;
+        self.table(Filter, Hook::Input, packet)?;
+        Ok("delivered".to_owned())
+    }
+}
+
+fn outcome(outcome: Outcome<'_>) -> String {
+    match outcome {
+        Outcome::Delivered => "delivered".to_owned(),
+        Outcome::Forwarded(name) => format!("forwarded {name}"),
+        Outcome::Sent(name) => format!("sent {name}"),
+        Outcome::Dropped(hook) => format!("dropped {}", hook.name()),
+        Outcome::Rejected(hook) => format!("rejected {}", hook.name()),
+        Outcome::Unroutable => "unroutable".to_owned(),
+    }
+}
+
+fn fate(fate: Fate, interfaces: &Interfaces) -> String {
+    match fate {
+        Fate::Delivered => "delivered".to_owned(),
+        Fate::Forwarded(number) => format!("forwarded {}", interfaces.name(number)),
+        Fate::Sent(number) => format!("sent {}", interfaces.name(number)),
+        Fate::Dropped(hook) => format!("dropped {}", hook.name()),
+        Fate::Rejected(hook) => format!("rejected {}", hook.name()),
+        Fate::Unroutable => "unroutable".to_owned(),
+        Fate::NoBackend { .. } => unreachable!("there are no services"),
+    }
+}
+
+fn compare(seed: u64, packets: usize) -> HashMap<String, usize> {
+    let mut numbers = Numbers(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let program = program(&mut numbers);
+    let (own, routes) = node();
+    let interpreter = Interpreter { program: &program, interfaces: &own, routes: &routes };
+    let kernel = Kernel::new(&program, Routes::new(&own, &routes));
+    let interfaces = Interfaces::new(&program, &kernel.routes, INTERFACES);
+    let attribution = match seed % 2 {
+        0 => Attribution::Off,
+        _ => Attribution::On { verdicts: 1 },
+    };
+    let mut symbolic = Symbolic::new(Family::V4, &kernel.v4, &kernel.routes, &interfaces, attribution);
+    let mut outcomes = HashMap::new();
+    for connection in [Connection::First, Connection::Answer] {
+        let flows = [Arrival::Outside, Arrival::Process]
+            .map(|arrival| symbolic.send(PacketSet::ALL, arrival, connection));
+        for _ in 0..packets {
+            let protocol = numbers.pick(&PROTOCOLS);
+            let port = |numbers: &mut Numbers| match protocol {
+                1 => numbers.pick(&[0, 3, 8]),
+                4 => 0,
+                _ => numbers.pick(&PORTS),
+            };
+            let first = connection == Connection::First;
+            let mut seen = Seen {
+                source: address(&mut numbers),
+                destination: address(&mut numbers),
+                protocol,
+                sport: port(&mut numbers),
+                dport: if protocol == 1 { 0 } else { port(&mut numbers) },
+                input: if numbers.one_in(4) { String::new() } else { numbers.pick(&INTERFACES).to_owned() },
+                output: String::new(),
+                mark: 0,
+                states: ConntrackStates::INVALID.0,
+                first,
+                untracked: false,
+            };
+            let before = seen.clone();
+            let mut packet = Packet {
+                family: Family::V4,
+                source: u128::from(u32::from(before.source)),
+                destination: u128::from(u32::from(before.destination)),
+                protocol,
+                source_port: before.sport,
+                destination_port: before.dport,
+                syn: protocol == TCP && first,
+                in_interface: &before.input,
+                out_interface: "",
+                mark: 0,
+                state: ConntrackStates::INVALID,
+                untracked: false,
+            };
+            let mut point = [0u128; 8];
+            point[Field::InInterface as usize] = u128::from(interfaces.number(&before.input));
+            point[Field::Protocol as usize] = u128::from(protocol);
+            point[Field::SourcePort as usize] = u128::from(before.sport);
+            point[Field::DestinationPort as usize] = u128::from(before.dport);
+            point[Field::Source as usize] = packet.source;
+            point[Field::Destination as usize] = packet.destination;
+            let wanted = interpreter.send(&mut seen).unwrap_or_else(|stopped| stopped);
+            assert_eq!(
+                outcome(kernel.send(&mut packet, connection, &mut ())),
+                wanted,
+                "seed {seed}: {packet:?}"
+            );
+            let side = usize::from(before.input.is_empty());
+            let mut holding = flows[side].iter().filter(|flow| symbolic.space.contains(flow.set, &point));
+            let flow = holding.next().expect("every packet is in a flow");
+            assert!(holding.next().is_none(), "seed {seed}: flows overlap");
+            assert_eq!(fate(flow.fate.unwrap(), &interfaces), wanted, "seed {seed}: {packet:?}");
+            *outcomes.entry(wanted).or_insert(0) += 1;
+        }
+    }
+    outcomes
+}
+
+#[test]
+fn random_rule_sets_mean_the_same_to_everyone() {
+    let seeds: Vec<u64> = (1..=2_000).collect();
+    let counts = common::in_parallel(&seeds, |seed| compare(*seed, 260));
+    let mut all: HashMap<String, usize> = HashMap::new();
+    for (outcome, count) in counts.into_iter().flatten() {
+        *all.entry(outcome).or_insert(0) += count;
+    }
+    let packets: usize = all.values().sum();
+    assert!(packets > 1_000_000, "only {packets} packets");
+    // every outcome comes up often enough to mean something
+    for outcome in [
+        "delivered",
+        "forwarded eth1",
+        "sent eth0",
+        "dropped prerouting",
+        "rejected forward",
+        "dropped postrouting",
+    ] {
+        assert!(all.get(outcome).is_some_and(|count| *count > 1_000), "{outcome}: {all:?}");
+    }
+}
