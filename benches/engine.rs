@@ -1,0 +1,259 @@
+//! The engine of packet sets: the verdict function of a node, a large list of CIDRs, many packets.
+//!
+//! `cargo bench --bench engine`. Every measurement runs in a process of its own, so that its peak of
+//! memory is its own. Beside the list of CIDRs stands Debian's `iprange` on the same file, where it is
+//! installed.
+
+use ipnet::Ipv4Net;
+use netpolc::felix;
+use netpolc::ir::Family;
+use netpolc::kernel::Kernel;
+use netpolc::kernel::conntrack::Connection;
+use netpolc::kernel::route::Routes;
+use netpolc::kernel::symbolic::{Arrival, Attribution, Interfaces, Symbolic};
+use netpolc::model::{InvalidMode, collect, lower};
+use netpolc::resolve::{Cluster, NodeRequest};
+use netpolc::source::{self, Input, Options};
+use netpolc::space::{Field, PacketSet, Space};
+use netpolc::syntax::{ip_addr, ip_route};
+use netpolc::trace::words;
+use nix::sys::resource::{UsageWho, getrusage};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+const RUNS: usize = 5;
+/// Says to a process what to measure.
+const TASK: &str = "NETPOLC_BENCH_TASK";
+
+fn main() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench");
+    std::fs::create_dir_all(&folder).expect("target/bench can be made");
+    if let Ok(task) = std::env::var(TASK) {
+        return measured(&task, &folder);
+    }
+    prepare(&folder);
+    println!("engine: median of {RUNS} processes");
+    for (task, what) in [
+        ("verdicts", "verdict function of a node, 110 pods, 1,000 policies"),
+        ("cidrs", "1,000,000 random CIDRs read, merged, written"),
+        ("packets", "200,000 packets through a node's rules"),
+    ] {
+        let mut runs: Vec<(f64, u64, String)> = (0..RUNS).map(|_| child(task)).collect();
+        runs.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let (seconds, kib, note) = &runs[RUNS / 2];
+        println!("{what}: {seconds:.3} s, {} MiB{note}", kib / 1024);
+    }
+    iprange(&folder);
+}
+
+/// Runs a measurement in a process of its own: seconds, peak KiB, and a note.
+fn child(task: &str) -> (f64, u64, String) {
+    let program = std::env::current_exe().expect("this program has a path");
+    let output = Command::new(program).env(TASK, task).stderr(Stdio::inherit()).output().expect("it runs");
+    assert!(output.status.success(), "{task} failed");
+    let text = String::from_utf8(output.stdout).expect("output is UTF-8");
+    let mut fields = text.trim_end().splitn(3, '\t');
+    let mut next = || fields.next().unwrap_or_default();
+    (next().parse().expect("seconds"), next().parse().expect("KiB"), next().to_owned())
+}
+
+fn measured(task: &str, folder: &Path) {
+    let (seconds, note) = match task {
+        "verdicts" => verdicts(folder),
+        "cidrs" => cidrs(folder),
+        "packets" => packets(folder),
+        other => panic!("no task `{other}`"),
+    };
+    let peak = getrusage(UsageWho::RUSAGE_SELF).expect("usage").max_rss();
+    println!("{seconds}\t{peak}\t{note}");
+}
+
+/// A small generator of numbers (xorshift64*).
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
+    }
+}
+
+fn prepare(folder: &Path) {
+    let mut numbers = Numbers(42);
+    let mut list = String::new();
+    for _ in 0..1_000_000 {
+        // lengths as lists of addresses have them: mostly hosts and /24
+        let length = match numbers.next() % 10_000 {
+            0 => 8 + numbers.next() % 8,
+            1..=100 => 16 + numbers.next() % 8,
+            101..=2_100 => 24,
+            2_101..=4_100 => 25 + numbers.next() % 7,
+            _ => 32,
+        } as u8;
+        let address = std::net::Ipv4Addr::from(numbers.next() as u32);
+        let net = Ipv4Net::new(address, length).expect("a length of at most 32").trunc();
+        let _ = writeln!(list, "{net}");
+    }
+    std::fs::write(folder.join("cidrs.txt"), list).expect("target/bench can be written");
+    std::fs::write(folder.join("engine.yaml"), cluster(&mut numbers)).expect("target/bench can be written");
+}
+
+/// 110 pods on a node, 1,000 policies with selectors, networks and ports, and host endpoints.
+fn cluster(numbers: &mut Numbers) -> String {
+    let mut text = String::from(
+        "apiVersion: v1\nkind: Node\nmetadata: {name: node-1, annotations: {projectcalico.org/IPv4Address: 10.0.0.11/24}}\n\
+         status: {addresses: [{type: InternalIP, address: 10.0.0.11}, {type: ExternalIP, address: 203.0.113.11}]}\n\
+         ---\napiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n",
+    );
+    for pod in 0..110 {
+        let _ = write!(
+            text,
+            "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: pod-{pod}, namespace: shop, labels: {{app: a{}, tier: t{}}}}}\n\
+             spec: {{nodeName: node-1, containers: [{{name: c, image: i, ports: [{{name: http, containerPort: 8080}}]}}]}}\n\
+             status: {{phase: Running, podIPs: [{{ip: 10.244.0.{}}}]}}\n",
+            pod % 10,
+            pod % 3,
+            pod + 1
+        );
+    }
+    for policy in 0..1_000 {
+        let mut net = || {
+            let n = numbers.next();
+            format!("{}.{}.{}.0/24", 1 + n % 200, n >> 8 & 0xff, n >> 16 & 0xff)
+        };
+        let (first, second) = (net(), net());
+        let n = numbers.next();
+        let _ = write!(
+            text,
+            "---\napiVersion: projectcalico.org/v3\nkind: NetworkPolicy\nmetadata: {{name: p-{policy}, namespace: shop}}\n\
+             spec:\n  order: {}\n  selector: app == 'a{}'\n  types: [Ingress, Egress]\n  ingress:\n\
+             \x20 - {{action: {}, protocol: TCP, source: {{nets: [{first}, {second}]}}, destination: {{ports: [{}, '{}:{}']}}}}\n\
+             \x20 egress:\n  - {{action: Allow, protocol: UDP, destination: {{nets: [{first}], ports: [53]}}}}\n\
+             \x20 - {{action: Allow, destination: {{selector: tier == 't{}'}}}}\n",
+            n % 100,
+            n % 10,
+            if n % 5 == 0 { "Deny" } else { "Allow" },
+            80 + n % 40,
+            8000 + n % 100,
+            8100 + n % 100,
+            n % 3
+        );
+    }
+    text
+}
+
+/// The cluster's node, compiled, and its kernel handed to `work`.
+fn with_kernel<T>(folder: &Path, work: impl FnOnce(&netpolc::ir::Program, &Kernel<'_>) -> T) -> T {
+    let read = source::read(&[Input::Path(folder.join("engine.yaml"))], &Options::default(), lower);
+    let collected = collect(read.values, InvalidMode::Fail);
+    assert!(!collected.fatal, "{:?}", collected.diagnostics.first());
+    let cluster = Cluster::new(&collected.resources);
+    let addresses = ip_addr::parse(
+        r#"[{"ifname":"eth0","addr_info":[{"local":"10.0.0.11","prefixlen":24}]},
+            {"ifname":"eth1","addr_info":[{"local":"203.0.113.11","prefixlen":28}]}]"#,
+    )
+    .expect("addresses");
+    let request = NodeRequest { node: "node-1", interfaces: Some(&addresses) };
+    let view = cluster.view(&request).view.expect("the node is there");
+    let program = felix::render(&view);
+    let mut routes = String::from(r#"[{"dst": "default", "dev": "eth1"}, {"dst": "10.0.0.0/24", "dev": "eth0"}"#);
+    for pod in &view.workloads {
+        for address in &pod.addresses {
+            let _ = write!(routes, r#", {{"dst": "{address}", "dev": "{}"}}"#, pod.interface);
+        }
+    }
+    routes.push(']');
+    let routes = Routes::new(&addresses, &ip_route::parse(&routes).expect("routes"));
+    work(&program, &Kernel::new(&program, routes))
+}
+
+fn verdicts(folder: &Path) -> (f64, String) {
+    with_kernel(folder, |program, kernel| {
+        let start = Instant::now();
+        let interfaces = Interfaces::new(program, &kernel.routes, []);
+        let mut symbolic = Symbolic::new(Family::V4, &kernel.v4, &kernel.routes, &interfaces, Attribution::Off);
+        let outside = symbolic.send(PacketSet::ALL, Arrival::Outside, Connection::First);
+        let process = symbolic.send(PacketSet::ALL, Arrival::Process, Connection::First);
+        let seconds = start.elapsed().as_secs_f64();
+        let rules: usize = program.v4.tables.iter().flat_map(|t| &t.chains).map(|chain| chain.rules.len()).sum();
+        let flows = outside.len() + process.len();
+        (seconds, format!(" ({rules} rules, {flows} flows, {} nodes)", symbolic.space.len()))
+    })
+}
+
+fn cidrs(folder: &Path) -> (f64, String) {
+    let start = Instant::now();
+    let text = std::fs::read_to_string(folder.join("cidrs.txt")).expect("the list");
+    let ranges: Vec<(u128, u128)> = text
+        .lines()
+        .map(|line| {
+            let net: Ipv4Net = line.parse().expect("a CIDR");
+            (u128::from(u32::from(net.network())), u128::from(u32::from(net.broadcast())))
+        })
+        .collect();
+    let mut space = Space::new(Family::V4);
+    let set = space.with(Field::Source, &ranges);
+    let (cubes, _) = space.cubes(set, 1);
+    let mut out = String::new();
+    let mut count = 0;
+    for range in cubes.iter().flat_map(|cube| &cube.sides).flat_map(|(_, ranges)| ranges) {
+        for net in words::nets(*range, Family::V4) {
+            let _ = writeln!(out, "{net}");
+            count += 1;
+        }
+    }
+    std::fs::write(folder.join("merged.txt"), out).expect("target/bench can be written");
+    (start.elapsed().as_secs_f64(), format!(" ({count} left)"))
+}
+
+fn packets(folder: &Path) -> (f64, String) {
+    let mut numbers = Numbers(7);
+    let mut rows = String::from("family\tin_iface\tsrc\tdst\tproto\tsport_or_type\tdport_or_code\tct\n");
+    const COUNT: usize = 200_000;
+    for _ in 0..COUNT {
+        let n = numbers.next();
+        let _ = writeln!(
+            rows,
+            "ipv4\teth1\t{}.{}.{}.7\t10.244.0.{}\t{}\t{}\t{}\tnew",
+            1 + n % 200,
+            n >> 8 & 0xff,
+            n >> 16 & 0xff,
+            1 + n % 110,
+            if n % 4 == 0 { "udp" } else { "tcp" },
+            1024 + n % 60_000,
+            [80, 443, 8080, 8150, 53][(n % 5) as usize]
+        );
+    }
+    with_kernel(folder, |_, kernel| {
+        let start = Instant::now();
+        let mut out = String::new();
+        for line in rows.lines().skip(1) {
+            let (mut packet, connection) = netpolc::trace::row::parse(line).expect("a row");
+            let outcome = kernel.send(&mut packet, connection, &mut ());
+            netpolc::trace::row::answer(&mut out, line, outcome);
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        (seconds, format!(" ({:.0} packets a second)", COUNT as f64 / seconds))
+    })
+}
+
+fn iprange(folder: &Path) {
+    let list: PathBuf = folder.join("cidrs.txt");
+    let once = || {
+        let start = Instant::now();
+        let output = Command::new("iprange").arg(&list).output().ok()?;
+        let lines = output.stdout.iter().filter(|byte| **byte == b'\n').count();
+        Some((start.elapsed().as_secs_f64(), lines))
+    };
+    let mut runs: Vec<(f64, usize)> = (0..RUNS).map_while(|_| once()).collect();
+    if runs.len() < RUNS {
+        return println!("iprange is not here");
+    }
+    runs.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (seconds, lines) = runs[RUNS / 2];
+    println!("the same list, Debian's iprange: {seconds:.3} s ({lines} left)");
+}
