@@ -76,7 +76,7 @@ fn values(program: &Program, family: Family, routes: &Routes) -> Values {
             match &one.on {
                 Matcher::Address(_, all) => all.iter().for_each(|address| net(address.net())),
                 Matcher::Ports(_, ranges) => ports.extend(ranges.iter().flat_map(|(a, b)| [*a, *b])),
-                Matcher::DestinationPort(port) => ports.push(*port),
+                Matcher::Port(_, first, last) => ports.extend([*first, *last]),
                 Matcher::Icmp(kind, _) => ports.push(u16::from(*kind)),
                 Matcher::InInterface(name) | Matcher::OutInterface(name) => {
                     interfaces.push(name.replace('+', "unknown"));

@@ -5,7 +5,7 @@ use super::machine::Machine;
 use super::packet::Packet;
 use super::route::{LOOPBACK, Routes};
 use super::walk::{End, Walk, Watch};
-use crate::ir::{ConntrackStates, Family, Program, TableName};
+use crate::ir::{ChainPolicy, ConntrackStates, Family, Program, TableName};
 use crate::syntax::ip_route::Way;
 
 /// The kernel of a node: its rules, sets, addresses and routes.
@@ -93,13 +93,13 @@ impl<'p> Kernel<'p> {
         watch: &mut impl Watch,
     ) -> Outcome<'a> {
         let way = match packet.in_interface {
-            "" => self.from_a_process(packet, connection, watch),
-            _ => self.from_outside(packet, connection, watch),
+            "" => self.originate(packet, connection, watch),
+            _ => self.arrive(packet, connection, watch),
         };
         way.unwrap_or_else(|stopped| stopped)
     }
 
-    fn from_outside<'a>(
+    fn arrive<'a>(
         &'a self,
         packet: &mut Packet<'a>,
         connection: Connection,
@@ -125,7 +125,7 @@ impl<'p> Kernel<'p> {
         }
     }
 
-    fn from_a_process<'a>(
+    fn originate<'a>(
         &'a self,
         packet: &mut Packet<'a>,
         connection: Connection,
@@ -207,7 +207,9 @@ impl<'p> Kernel<'p> {
         let Some(chain) = table.hook(hook.chain()) else { return Ok(()) };
         let mut walk = Walk { kernel: self, machine, table, name, packet };
         match walk.chain(chain, watch) {
-            Some(End::Accept) | None => Ok(()),
+            Some(End::Accept) => Ok(()),
+            None if table.chain(chain).chain.policy == ChainPolicy::Drop => Err(Outcome::Dropped(hook)),
+            None => Ok(()),
             Some(End::Reject(_)) if conntrack::is_answered(packet) => Err(Outcome::Rejected(hook)),
             Some(End::Drop | End::Reject(_)) => Err(Outcome::Dropped(hook)),
         }

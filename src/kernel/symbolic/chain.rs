@@ -145,7 +145,7 @@ impl<'k, 'p> Chains<'k, 'p> {
             }
             Some(Action::Return) => done.add(space, hit),
             Some(Action::Mark { value, mask, .. }) => {
-                after.add(space, Piece { mark: hit.mark & !mask | value, ..hit });
+                after.add(space, Piece { mark: (hit.mark & !mask) ^ value, ..hit });
             }
             Some(Action::NoTrack) => after.add(space, Piece { untracked: true, ..hit }),
             Some(Action::Jump(_) | Action::Goto(_)) => {
@@ -165,7 +165,14 @@ impl<'k, 'p> Chains<'k, 'p> {
                     }
                 }
             }
-            Some(Action::Log { .. } | Action::NfLog { .. } | Action::Dscp(_)) | None => after.add(space, hit),
+            Some(
+                Action::Log { .. }
+                | Action::NfLog { .. }
+                | Action::Dscp(_)
+                | Action::Neutral(_)
+                | Action::Other(_),
+            )
+            | None => after.add(space, hit),
         }
     }
 

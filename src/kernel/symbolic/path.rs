@@ -3,7 +3,7 @@
 use super::chain::{Chains, Decision, RuleRef};
 use super::interfaces::{Interfaces, NO_INTERFACE};
 use super::matches::{Matches, state_value};
-use crate::ir::{ConntrackStates, Family, TableName};
+use crate::ir::{ChainPolicy, ConntrackStates, Family, TableName};
 use crate::kernel::conntrack::Connection;
 use crate::kernel::machine::Machine;
 use crate::kernel::packet::{ICMP, ICMP_V6, SCTP, TCP, number};
@@ -128,13 +128,13 @@ impl<'k, 'p> Symbolic<'k, 'p> {
         let flow = Flow { set, now: Now::default(), limited: false, by: Vec::new(), fate: None };
         let mut ended = Vec::new();
         match arrival {
-            Arrival::Outside => self.from_outside(flow, connection, &mut ended),
-            Arrival::Process => self.from_a_process(flow, connection, &mut ended),
+            Arrival::Outside => self.arrive(flow, connection, &mut ended),
+            Arrival::Process => self.originate(flow, connection, &mut ended),
         }
         join(&mut self.space, ended)
     }
 
-    fn from_outside(&mut self, flow: Flow, connection: Connection, ended: &mut Vec<Flow>) {
+    fn arrive(&mut self, flow: Flow, connection: Connection, ended: &mut Vec<Flow>) {
         for flow in self.table(TableName::Raw, Hook::Prerouting, vec![flow], ended) {
             for flow in self.track(flow, connection) {
                 let translates = is_translated(&flow);
@@ -157,7 +157,7 @@ impl<'k, 'p> Symbolic<'k, 'p> {
         }
     }
 
-    fn from_a_process(&mut self, mut flow: Flow, connection: Connection, ended: &mut Vec<Flow>) {
+    fn originate(&mut self, mut flow: Flow, connection: Connection, ended: &mut Vec<Flow>) {
         let lo = self.interfaces.number(LOOPBACK);
         flow.now.assign(Field::InInterface, u128::from(NO_INTERFACE));
         for (mut flow, device) in self.route(vec![flow], ended) {
@@ -215,6 +215,7 @@ impl<'k, 'p> Symbolic<'k, 'p> {
     /// Asks one table at one hook: flows that go on; the others are added to `ended`.
     fn table(&mut self, name: TableName, hook: Hook, flows: Vec<Flow>, ended: &mut Vec<Flow>) -> Vec<Flow> {
         let Some(chain) = self.chains.machine().table(name).hook(hook.chain()) else { return flows };
+        let drops = self.chains.machine().table(name).chain(chain).chain.policy == ChainPolicy::Drop;
         let mut on = Vec::new();
         for flow in flows {
             let pieces = self.chains.chain(&mut self.space, name, chain, flow.now.mark);
@@ -229,6 +230,7 @@ impl<'k, 'p> Symbolic<'k, 'p> {
                 next.now.untracked |= piece.untracked;
                 next.by.extend(piece.by);
                 match piece.decision {
+                    Decision::None if drops => ended.push(end(next, Fate::Dropped(hook))),
                     Decision::None | Decision::End(End::Accept) => on.push(next),
                     Decision::End(End::Drop) => ended.push(end(next, Fate::Dropped(hook))),
                     Decision::End(End::Reject(_)) => self.reject(next, hook, ended),
