@@ -23,6 +23,7 @@
 pub mod check;
 pub mod cli;
 pub mod diagnostic;
+pub mod dump;
 pub mod emit;
 pub mod explain;
 pub mod felix;
