@@ -37,3 +37,4 @@ pub mod source;
 pub mod space;
 pub mod syntax;
 pub mod trace;
+pub mod verify;

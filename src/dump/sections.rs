@@ -23,6 +23,15 @@ impl Dump<'_> {
     ///
     /// Chains that call each other in a circle, or more than 1000 deep.
     pub fn rule_sets(&self) -> Result<Vec<RuleSet>, Diagnostic> {
+        self.rule_sets_from(Family::V4)
+    }
+
+    /// The same, where a dump that does not say of which family it is begins with `first`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Dump::rule_sets`].
+    pub fn rule_sets_from(&self, first: Family) -> Result<Vec<RuleSet>, Diagnostic> {
         let mut sections: Vec<Section> = vec![Section::default()];
         let mut now = 0;
         for (line, number) in self.lines.iter().zip(1u32..) {
@@ -61,7 +70,8 @@ impl Dump<'_> {
         for section in sections.into_iter().filter(|section| !section.tables.is_empty()) {
             let turn = match sets.last() {
                 Some(RuleSet { family: Family::V4, .. }) => Family::V6,
-                _ => Family::V4,
+                Some(_) => Family::V4,
+                None => first,
             };
             let family = section.said.or(section.family).unwrap_or(turn);
             sets.push(section.rules(family, self.file)?);

@@ -8,9 +8,9 @@ use crate::ir::{Action, Address, Family, Match, Matcher, Protocol, RejectWith, R
 use std::fmt::Write;
 
 /// Longest LOG prefix that the kernel keeps, in bytes (`struct xt_log_info`, 30 with the NUL).
-const LOG_PREFIX: usize = 29;
+pub const LOG_PREFIX: usize = 29;
 /// Longest NFLOG prefix that the kernel keeps, in bytes (`struct xt_nflog_info`, 64 with the NUL).
-const NFLOG_PREFIX: usize = 63;
+pub const NFLOG_PREFIX: usize = 63;
 
 /// Appends the text of a rule after `-A <chain>`, each part with a space before it. A rule with
 /// several source addresses is several rules in the kernel: `expand` says which of them this is
