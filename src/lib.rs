@@ -17,6 +17,8 @@
 //! | [`felix`] | the node's view → rules |
 //! | [`ir`] | the rules and sets as data; its header defines what they mean |
 //! | [`emit`] | rules → text |
+//! | [`dump`] | dumps of a node → rules and sets |
+//! | [`verify`] | rules, and dumps of a node → where they differ |
 //!
 //! No stage prints, exits or reads files but [`source`] and [`cli`].
 

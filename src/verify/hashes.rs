@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 /// Spellings that are tried in one run at most. A dump with so much that is foreign is named as
 /// different all the same; only why is not.
-const MOST_ATTEMPTS: usize = 2_000_000;
+const MOST_ATTEMPTS: usize = 5_000_000;
 
 /// What a chain's own hashes tell; rules count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
