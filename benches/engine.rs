@@ -136,7 +136,7 @@ fn cluster(numbers: &mut Numbers) -> String {
              \x20 - {{action: Allow, destination: {{selector: tier == 't{}'}}}}\n",
             n % 100,
             n % 10,
-            if n % 5 == 0 { "Deny" } else { "Allow" },
+            if n.is_multiple_of(5) { "Deny" } else { "Allow" },
             80 + n % 40,
             8000 + n % 100,
             8100 + n % 100,
@@ -160,7 +160,8 @@ fn with_kernel<T>(folder: &Path, work: impl FnOnce(&netpolc::ir::Program, &Kerne
     let request = NodeRequest { node: "node-1", interfaces: Some(&addresses) };
     let view = cluster.view(&request).view.expect("the node is there");
     let program = felix::render(&view);
-    let mut routes = String::from(r#"[{"dst": "default", "dev": "eth1"}, {"dst": "10.0.0.0/24", "dev": "eth0"}"#);
+    let mut routes =
+        String::from(r#"[{"dst": "default", "dev": "eth1"}, {"dst": "10.0.0.0/24", "dev": "eth0"}"#);
     for pod in &view.workloads {
         for address in &pod.addresses {
             let _ = write!(routes, r#", {{"dst": "{address}", "dev": "{}"}}"#, pod.interface);
@@ -175,11 +176,13 @@ fn verdicts(folder: &Path) -> (f64, String) {
     with_kernel(folder, |program, kernel| {
         let start = Instant::now();
         let interfaces = Interfaces::new(program, &kernel.routes, []);
-        let mut symbolic = Symbolic::new(Family::V4, &kernel.v4, &kernel.routes, &interfaces, Attribution::Off);
+        let mut symbolic =
+            Symbolic::new(Family::V4, &kernel.v4, &kernel.routes, &interfaces, Attribution::Off);
         let outside = symbolic.send(PacketSet::ALL, Arrival::Outside, Connection::First);
         let process = symbolic.send(PacketSet::ALL, Arrival::Process, Connection::First);
         let seconds = start.elapsed().as_secs_f64();
-        let rules: usize = program.v4.tables.iter().flat_map(|t| &t.chains).map(|chain| chain.rules.len()).sum();
+        let rules: usize =
+            program.v4.tables.iter().flat_map(|t| &t.chains).map(|chain| chain.rules.len()).sum();
         let flows = outside.len() + process.len();
         (seconds, format!(" ({rules} rules, {flows} flows, {} nodes)", symbolic.space.len()))
     })
@@ -223,7 +226,7 @@ fn packets(folder: &Path) -> (f64, String) {
             n >> 8 & 0xff,
             n >> 16 & 0xff,
             1 + n % 110,
-            if n % 4 == 0 { "udp" } else { "tcp" },
+            if n.is_multiple_of(4) { "udp" } else { "tcp" },
             1024 + n % 60_000,
             [80, 443, 8080, 8150, 53][(n % 5) as usize]
         );

@@ -17,12 +17,15 @@
 //! | [`felix`] | the node's view → rules |
 //! | [`ir`] | the rules and sets as data; its header defines what they mean |
 //! | [`emit`] | rules → text |
+//! | [`dump`] | dumps of a node → rules and sets |
+//! | [`verify`] | rules, and dumps of a node → where they differ |
 //!
 //! No stage prints, exits or reads files but [`source`] and [`cli`].
 
 pub mod check;
 pub mod cli;
 pub mod diagnostic;
+pub mod dump;
 pub mod emit;
 pub mod explain;
 pub mod felix;
@@ -36,3 +39,4 @@ pub mod source;
 pub mod space;
 pub mod syntax;
 pub mod trace;
+pub mod verify;

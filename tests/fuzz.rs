@@ -1,4 +1,4 @@
-//! Damaged manifests through the whole program: whatever comes in, it answers, with status 0, 1 or 2.
+//! Damaged manifests and dumps through the whole program: whatever comes in, it answers, with status 0, 1 or 2.
 //!
 //! Two seconds, or `NETPOLC_FUZZ_SECONDS`. Seeds are the same in every run, and a longer run begins
 //! with those of a shorter one; what failed is left in the build's temporary folder.
@@ -166,11 +166,10 @@ fn damaged(seed: u64, manifests: &[Vec<u8>]) -> Vec<u8> {
     lines.join(&b'\n')
 }
 
-/// Compiles a text; says what is wrong with the answer.
-fn fault(text: &[u8], invalid: &str) -> Option<String> {
+/// Runs the program with a text as its input; says what is wrong with the answer.
+fn fault(text: &[u8], arguments: &[&str]) -> Option<String> {
     let mut child = netpolc()
-        .args(["compile", "fixtures/compile/no-policy.yaml", "-", "--node", "worker-1"])
-        .args(["--explain-origin", "--invalid", invalid])
+        .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -218,20 +217,57 @@ fn manifests() -> Vec<Vec<u8>> {
     folders.iter().flat_map(|folder| files(folder)).map(|path| fs::read(path).expect("a fixture")).collect()
 }
 
+fn dumps() -> Vec<Vec<u8>> {
+    let all = ["fixtures/verify", "fixtures/dump"].iter().flat_map(|folder| files(folder));
+    all.map(|path| fs::read(path).expect("a fixture")).collect()
+}
+
+const COMPILE: [&str; 7] = [
+    "compile",
+    "fixtures/compile/no-policy.yaml",
+    "-",
+    "--node",
+    "worker-1",
+    "--explain-origin",
+    "--invalid",
+];
+
+const VERIFY: [&str; 6] =
+    ["verify", "fixtures/compile/no-policy.yaml", "--node", "worker-1", "--dump", "/dev/stdin"];
+
 #[test]
 fn damaged_manifests_are_answered() {
+    run("manifests", &manifests(), |seed| {
+        [&COMPILE[..], &[if seed % 2 == 0 { "skip" } else { "fail" }]].concat()
+    });
+}
+
+#[test]
+fn damaged_dumps_are_answered() {
+    run("dumps", &dumps(), |seed| {
+        let mut arguments = VERIFY.to_vec();
+        if seed % 4 == 0 {
+            arguments[4] = "--ipsets";
+        }
+        if seed % 3 == 0 {
+            arguments.extend(["--format", "json"]);
+        }
+        arguments
+    });
+}
+
+/// Damages texts and gives them to the program until the time is over.
+fn run(what: &str, texts: &[Vec<u8>], arguments: impl Fn(u64) -> Vec<&'static str> + Sync) {
     let seconds = std::env::var("NETPOLC_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(2);
     let end = Instant::now() + Duration::from_secs(seconds);
-    let manifests = manifests();
     let mut tried = 0;
     while tried == 0 || Instant::now() < end {
         let seeds: Vec<u64> = (tried..tried + 64).collect();
         tried += 64;
         let faults = in_parallel(&seeds, |seed| {
-            let text = damaged(*seed, &manifests);
-            let invalid = if seed % 2 == 0 { "skip" } else { "fail" };
-            fault(&text, invalid).map(|fault| {
-                let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("fuzz-{seed}.yaml"));
+            let text = damaged(*seed, texts);
+            fault(&text, &arguments(*seed)).map(|fault| {
+                let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("fuzz-{what}-{seed}"));
                 fs::write(&path, &text).expect("the build's folder can be written");
                 (path, fault)
             })
@@ -239,5 +275,5 @@ fn damaged_manifests_are_answered() {
         let faults: Vec<(PathBuf, String)> = faults.into_iter().flatten().collect();
         assert!(faults.is_empty(), "{faults:#?}");
     }
-    eprintln!("{tried} damaged manifests in {seconds} s");
+    eprintln!("{tried} damaged {what} in {seconds} s");
 }

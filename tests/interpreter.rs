@@ -77,7 +77,7 @@ fn matcher(numbers: &mut Numbers) -> Matcher {
         3 => Matcher::InInterface(numbers.pick(&["eth0", "eth1", "cali+", "cali1", "+"]).into()),
         4 => Matcher::OutInterface(numbers.pick(&["eth0", "eth1", "cali+", "lo"]).into()),
         5 => Matcher::Ports(side, vec![range(numbers), range(numbers)]),
-        6 => Matcher::DestinationPort(numbers.pick(&PORTS)),
+        6 => Matcher::Port(Side::Destination, numbers.pick(&PORTS), 30_000),
         7 => {
             let lookups = [
                 SetLookup::Source,
@@ -140,7 +140,7 @@ fn table(numbers: &mut Numbers, name: TableName) -> Table {
                 .collect();
             Rule::new(matches, action(numbers, name, deeper), Origin::Static)
         });
-        Arc::new(Chain { name: name_of, rules: rules.collect() })
+        Arc::new(Chain::new(name_of, rules.collect()))
     };
     let hooks = name.hooks().iter().map(|hook| chain((*hook).into(), &names)).collect();
     let chains = (0..names.len()).map(|place| chain(names[place].clone(), &names[place + 1..])).collect();
@@ -266,7 +266,10 @@ impl Interpreter<'_> {
                 let port = if *side == Side::Source { packet.sport } else { packet.dport };
                 with_ports.then(|| ranges.iter().any(|(a, b)| *a <= port && port <= *b))?
             }
-            Matcher::DestinationPort(port) => with_ports.then_some(packet.dport == *port)?,
+            Matcher::Port(side, first, last) => {
+                let port = if *side == Side::Source { packet.sport } else { packet.dport };
+                with_ports.then_some((*first..=*last).contains(&port))?
+            }
             Matcher::Set(name, lookup) => {
                 let set = self.program.sets.iter().find(|set| set.name == *name).unwrap();
                 let (ip, port) = match lookup {
@@ -332,7 +335,7 @@ impl Interpreter<'_> {
                     }
                 }
                 Action::Goto(target) => return self.chain(table, target, packet),
-                Action::Mark { value, mask, .. } => packet.mark = (packet.mark & !mask) | value,
+                Action::Mark { value, mask, .. } => packet.mark = (packet.mark & !mask) ^ value,
                 Action::NoTrack => packet.untracked = true,
                 Action::Dnat { address: IpAddr::V4(address), port } => {
                     packet.destination = *address;

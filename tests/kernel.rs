@@ -265,3 +265,38 @@ fn the_kernel_prints_what_compile_prints() {
     let wrong: Vec<&String> = wrong.iter().filter(|text| !text.is_empty()).collect();
     assert!(wrong.is_empty(), "{} of {}:\n{:.20000}", wrong.len(), clusters.len(), wrong[0]);
 }
+
+/// What is saved on a node that has loaded the rules and sets of `compile` is what it should have, whoever
+/// saves it.
+#[test]
+fn a_node_that_loaded_what_is_compiled_has_what_it_should() {
+    if !kernel_is_here() {
+        return;
+    }
+    let node = ["fixtures/compile/dual-stack.yaml", "--node", "worker-1", "--node-addresses"];
+    let node = [&node[..], &["fixtures/compile/node/ip-addr.json"]].concat();
+    let part =
+        |part: &str| run(&[&["compile"], &node[..], &["--emit", part, "--dialect", "felix"]].concat()).stdout;
+    for kind in ["legacy", "nft"] {
+        let mut script = format!("ipset restore <<'END' || exit 1\n{}END\n", part("ipsets"));
+        for name in ["iptables", "ip6tables"] {
+            writeln!(script, "{name}-{kind}-restore <<'END' || exit 1\n{}END", part(name)).unwrap();
+        }
+        writeln!(script, "iptables-{kind}-save -c; ip6tables-{kind}-save; echo ====; ipset save").unwrap();
+        let Some(saved) = in_namespace(&script) else {
+            // not every kernel that has one kind of iptables has the other
+            assert!(kind == "nft", "the script fails");
+            eprintln!("SKIPPED: iptables (nft) cannot be used here");
+            continue;
+        };
+        let (rules, sets) = saved.split_once("====\n").expect("both were saved");
+        let file = |name: &str, text: &str| {
+            let path = format!("{}/verify-{kind}.{name}", env!("CARGO_TARGET_TMPDIR"));
+            std::fs::write(&path, text).expect("the build's folder can be written");
+            path
+        };
+        let (rules, sets) = (file("rules", rules), file("ipsets", sets));
+        let result = run(&[&["verify"], &node[..], &["--dump", &rules, "--ipsets", &sets]].concat());
+        assert_eq!(result.status, Some(0), "{kind}: {}{}", result.stdout, result.stderr);
+    }
+}

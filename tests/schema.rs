@@ -166,6 +166,19 @@ fn explanations_are_valid() {
 }
 
 #[test]
+fn what_verify_finds_is_valid() {
+    let schema = schema("verify.schema.json");
+    for (rules, sets) in [("same", "same"), ("by-hand", "same"), ("other-objects", "other-members")] {
+        let (rules, sets) =
+            (format!("fixtures/verify/{rules}.rules"), format!("fixtures/verify/{sets}.ipsets"));
+        let node = ["verify", "fixtures/iks/cluster", "--node", "10.176.48.67", "--format", "json"];
+        let result = run(&[&node[..], &["--dump", &rules, "--ipsets", &sets]].concat());
+        assert!(result.stdout.contains("netpolc.verify/1"), "{}", result.stderr);
+        assert_valid(&schema, &result.stdout, &rules);
+    }
+}
+
+#[test]
 fn the_schemas_agree_on_diagnostics() {
     let strip = |mut value: Value| {
         for definition in ["diagnostic", "related"] {
@@ -178,7 +191,7 @@ fn the_schemas_agree_on_diagnostics() {
         (value["$defs"]["diagnostic"].clone(), value["$defs"]["related"].clone())
     };
     let wanted = strip(schema("diagnostics.schema.json"));
-    for other in ["compile.schema.json", "check.schema.json"] {
+    for other in ["compile.schema.json", "check.schema.json", "verify.schema.json"] {
         assert_eq!(strip(schema(other)), wanted, "{other}");
     }
 }

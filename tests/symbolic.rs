@@ -3,13 +3,15 @@
 mod common;
 
 use common::{in_parallel, root};
+use netpolc::diagnostic::FileId;
+use netpolc::dump;
 use netpolc::felix;
-use netpolc::ir::{ConntrackStates, Family, Members, Program};
+use netpolc::ir::{ChainPolicy, ConntrackStates, Family, Members, Program, RuleSet, TableName};
 use netpolc::kernel::conntrack::Connection;
 use netpolc::kernel::packet::{Packet, TCP, number};
 use netpolc::kernel::route::Routes;
 use netpolc::kernel::symbolic::{Arrival, Attribution, Fate, Flow, Interfaces, Symbolic};
-use netpolc::kernel::{Kernel, Outcome};
+use netpolc::kernel::{Kernel, Machine, Outcome};
 use netpolc::model::{InvalidMode, collect, lower};
 use netpolc::resolve::{Cluster, NodeRequest};
 use netpolc::source::{self, Input, Options};
@@ -70,13 +72,14 @@ fn values(program: &Program, family: Family, routes: &Routes) -> Values {
             }),
         }
     }
-    for rule in rules.tables.iter().flat_map(|table| table.chains.iter().flat_map(|chain| &chain.rules)) {
+    let chains = rules.tables.iter().flat_map(|table| table.hooks.iter().chain(&table.chains));
+    for rule in chains.flat_map(|chain| &chain.rules) {
         for one in &rule.matches {
             use netpolc::ir::Matcher;
             match &one.on {
                 Matcher::Address(_, all) => all.iter().for_each(|address| net(address.net())),
                 Matcher::Ports(_, ranges) => ports.extend(ranges.iter().flat_map(|(a, b)| [*a, *b])),
-                Matcher::DestinationPort(port) => ports.push(*port),
+                Matcher::Port(_, first, last) => ports.extend([*first, *last]),
                 Matcher::Icmp(kind, _) => ports.push(u16::from(*kind)),
                 Matcher::InInterface(name) | Matcher::OutInterface(name) => {
                     interfaces.push(name.replace('+', "unknown"));
@@ -184,12 +187,16 @@ fn compare(folder: &Path, family: Family, count: usize) -> usize {
         .unwrap();
     }
     let routes = Routes::new(&addresses, &routes);
-    let interfaces = Interfaces::new(&program, &routes, []);
-    let values = values(&program, family, &routes);
-    let kernel = Kernel::new(&program, routes);
+    compare_program(&program, routes, family, count, &folder.display().to_string())
+}
+
+fn compare_program(program: &Program, routes: Routes, family: Family, count: usize, name: &str) -> usize {
+    let interfaces = Interfaces::new(program, &routes, []);
+    let values = values(program, family, &routes);
+    let kernel = Kernel::new(program, routes);
     let machine = if family == Family::V4 { &kernel.v4 } else { &kernel.v6 };
     let mut symbolic = Symbolic::new(family, machine, &kernel.routes, &interfaces, Attribution::Off);
-    let mut numbers = Numbers(folder.to_string_lossy().len() as u64);
+    let mut numbers = Numbers(name.len() as u64);
     for connection in [Connection::First, Connection::Answer, Connection::AnswerToUntracked] {
         let outside = symbolic.send(PacketSet::ALL, Arrival::Outside, connection);
         let process = symbolic.send(PacketSet::ALL, Arrival::Process, connection);
@@ -203,12 +210,49 @@ fn compare(folder: &Path, family: Family, count: usize) -> usize {
                 flow.fate,
                 Some(fate(outcome, &interfaces)),
                 "{} {family:?} {connection:?}: {shown}, source {:?}",
-                folder.display(),
+                name,
                 IpAddr::from((packet.source as u32).to_be_bytes())
             );
         }
     }
     3 * count
+}
+
+/// Hooks that drop, ranges of ports, chance, and text that nobody understands.
+#[test]
+fn rules_of_other_software_are_the_same_for_sets_and_packets() {
+    let dumps = ["kubeproxy", "docker", "firewalld", "ipv6"];
+    for name in dumps {
+        let path = root().join(format!("fixtures/dump/{name}.legacy.rules"));
+        let text = std::fs::read_to_string(&path).unwrap();
+        let sets = dump::parse(&text, FileId(0)).unwrap().rule_sets().unwrap();
+        let [own] = &sets[..] else { panic!("{name}: {} families", sets.len()) };
+        let rules = |family| match own.family == family {
+            true => own.clone(),
+            false => RuleSet { family, tables: Vec::new() },
+        };
+        let program = Program { v4: rules(Family::V4), v6: rules(Family::V6), sets: Vec::new() };
+        let addresses = r#"[{"ifname": "eth0", "addr_info": [{"local": "10.0.0.1", "prefixlen": 24}, {"local": "fd00::1", "prefixlen": 64}]}]"#;
+        let addresses = ip_addr::parse(addresses).unwrap();
+        let routes = r#"[{"dst": "10.0.0.0/24", "dev": "eth0"}, {"dst": "172.17.0.0/16", "dev": "docker0"}, {"dst": "default", "dev": "eth1"},
+            {"dst": "fd00::/64", "dev": "eth0"}, {"dst": "fd00:17::/64", "dev": "docker0"}, {"dst": "::/0", "dev": "eth1"}]"#;
+        let routes = ip_route::parse(routes).unwrap();
+        let dropping =
+            own.tables.iter().flat_map(|table| &table.hooks).any(|hook| hook.policy == ChainPolicy::Drop);
+        assert_eq!(dropping, name != "kubeproxy");
+        compare_program(&program, Routes::new(&addresses, &routes), own.family, 5_000, name);
+    }
+}
+
+#[test]
+fn rules_that_are_not_understood_say_so() {
+    let text = std::fs::read_to_string(root().join("fixtures/dump/docker.legacy.rules")).unwrap();
+    let sets = dump::parse(&text, FileId(0)).unwrap().rule_sets().unwrap();
+    let machine = Machine::new(&sets[0], &[]);
+    let nat = machine.table(TableName::Nat);
+    let chain = (0..).map(|number| nat.chain(number)).find(|own| &*own.chain.name == "DOCKER").unwrap();
+    // a range of addresses to translate to, and REDIRECT
+    assert_eq!(chain.rules.iter().map(|rule| rule.unknown).collect::<Vec<_>>(), [false, false, true, true]);
 }
 
 #[test]

@@ -99,7 +99,7 @@ fn refused_match(condition: &Match, protocol: &Protocol, family: Family, table: 
         Matcher::Icmp(..) if !protocol.is_one_of(&[icmp(family)]) => {
             format!("an ICMP type needs protocol {} in the same rule", icmp(family))
         }
-        Matcher::Ports(..) | Matcher::DestinationPort(_) if !protocol.is_one_of(&WITH_PORTS) => {
+        Matcher::Ports(..) | Matcher::Port(..) if !protocol.is_one_of(&WITH_PORTS) => {
             "ports need a protocol that has ports in the same rule".to_owned()
         }
         Matcher::Ports(_, ranges) if ranges.iter().any(|(first, last)| first > last) => {

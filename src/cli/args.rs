@@ -23,6 +23,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Say which policy, selector or pod is behind a chain, ipset, interface or rule hash
     Explain(ExplainArgs),
+    /// Compare what a node has with what it should have
+    Verify(VerifyArgs),
     /// Say what a node's kernel does with packets
     Trace(TraceArgs),
 }
@@ -133,6 +135,42 @@ pub struct ExplainArgs {
     /// Look at this node only [default: every node of the input]
     #[arg(long, requires = "paths")]
     pub node: Option<String>,
+
+    /// Text, or one JSON document
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+
+    /// Threads that read the input [default: one for each processor]
+    #[arg(long, short = 'j', value_name = "N")]
+    pub jobs: Option<std::num::NonZero<usize>>,
+}
+
+/// `netpolc verify`
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Manifests: files, folders (searched for .yaml, .yml and .json), or - for standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+
+    /// The node
+    #[arg(long)]
+    pub node: String,
+
+    /// The node's rules: what `iptables-save` or `ip6tables-save` prints there; give both
+    #[arg(long, value_name = "FILE", required_unless_present = "ipsets")]
+    pub dump: Vec<PathBuf>,
+
+    /// The node's sets: what `ipset save` prints there
+    #[arg(long, value_name = "FILE")]
+    pub ipsets: Option<PathBuf>,
+
+    /// The node's addresses: what `ip -j addr` prints there
+    #[arg(long, value_name = "FILE")]
+    pub node_addresses: Option<PathBuf>,
+
+    /// What to do with objects that a cluster would refuse: stop, or leave them out as it would
+    #[arg(long, value_enum, default_value = "fail")]
+    pub invalid: Invalid,
 
     /// Text, or one JSON document
     #[arg(long, value_enum, default_value = "text")]

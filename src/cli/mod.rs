@@ -8,6 +8,7 @@ mod load;
 mod messages;
 mod output;
 mod trace;
+mod verify;
 
 use clap::Parser;
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ pub fn main() -> ExitCode {
         args::Command::Compile(args) => compile::run(&args),
         args::Command::Check(args) => check::run(&args),
         args::Command::Explain(args) => explain::run(&args),
+        args::Command::Verify(args) => verify::run(&args),
         args::Command::Trace(args) => trace::run(&args),
     };
     match outcome {

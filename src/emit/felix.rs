@@ -3,7 +3,7 @@
 //! Rule hashes are computed over this text, so every space counts. Facts: `felix/iptables/renderer.go:48`,
 //! `felix/iptables/match_builder.go:71`, `felix/iptables/actions.go:30`, v3.32.1.
 
-use super::text::{address, conntrack_states, endpoint, ports, random, source};
+use super::text::{address, conntrack_states, endpoint, own_port, ports, probability, random, source};
 use crate::ir::{
     Action, Address, Family, MarkSpelling, Match, Matcher, Protocol, RejectWith, Rule, SetLookup, Side,
 };
@@ -69,7 +69,10 @@ fn matching(out: &mut String, condition: &Match, family: Family) {
             ports(out, ranges);
             Ok(())
         }
-        Matcher::DestinationPort(port) => write!(out, "{not}--dport {port}"),
+        Matcher::Port(side, first, last) => {
+            own_port(out, *side, (*first, *last), not);
+            Ok(())
+        }
         Matcher::Set(name, lookup) => {
             let lookup = match lookup {
                 SetLookup::Source => "src",
@@ -119,6 +122,12 @@ fn matching(out: &mut String, condition: &Match, family: Family) {
         Matcher::ConnectionsAbove(limit) => {
             write!(out, "-m connlimit --connlimit-above {limit} --connlimit-mask 0")
         }
+        Matcher::Random(count) => {
+            let _ = write!(out, "-m statistic --mode random {not}--probability ");
+            probability(out, *count);
+            Ok(())
+        }
+        Matcher::Other(text) => write!(out, "{text}"),
     };
 }
 
@@ -136,11 +145,14 @@ fn acting(out: &mut String, action: &Action) {
         Action::Reject(RejectWith::PortUnreachable) => write!(out, "--jump REJECT"),
         // Felix's connection limit is one fragment with a short option in it
         Action::Reject(RejectWith::TcpReset) => write!(out, "-j REJECT --reject-with tcp-reset"),
+        Action::Reject(RejectWith::Error(error)) => write!(out, "--jump REJECT --reject-with {error}"),
         Action::Return => write!(out, "--jump RETURN"),
         Action::Jump(chain) => write!(out, "--jump {chain}"),
         Action::Goto(chain) => write!(out, "--goto {chain}"),
         Action::Mark { value, mask: bits, spelling } => {
-            out.push_str("--jump MARK --set-mark ");
+            // `--set-mark` replaces the bits of the value as well
+            let turns_over = value & !bits != 0;
+            out.push_str(if turns_over { "--jump MARK --set-xmark " } else { "--jump MARK --set-mark " });
             mark(out, *value, *bits, *spelling);
             Ok(())
         }
@@ -170,5 +182,6 @@ fn acting(out: &mut String, action: &Action) {
             Ok(())
         }
         Action::Dscp(value) => write!(out, "--jump DSCP --set-dscp {value}"),
+        Action::Neutral(text) | Action::Other(text) => write!(out, "--jump {text}"),
     };
 }

@@ -120,7 +120,7 @@ impl Serialize for ChainJson<'_> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("name", &*self.chain.name)?;
         map.serialize_entry("hook", &self.hook)?;
-        map.serialize_entry("policy", &self.hook.then_some("ACCEPT"))?;
+        map.serialize_entry("policy", &self.hook.then_some(self.chain.policy.name()))?;
         map.serialize_entry("rules", &rules)?;
         map.end()
     }
@@ -159,6 +159,7 @@ impl Serialize for OriginJson<'_> {
             }
             Origin::Endpoint(_) => map.serialize_entry("kind", "endpoint")?,
             Origin::Object(_) => map.serialize_entry("kind", "object")?,
+            Origin::Dump(_) => map.serialize_entry("kind", "dump")?,
             Origin::Profile(name, _) => {
                 map.serialize_entry("kind", "profile")?;
                 map.serialize_entry("profile", &**name)?;

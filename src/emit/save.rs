@@ -3,14 +3,14 @@
 //! The kernel keeps addresses, interfaces and the protocol apart from the other matches, so they
 //! come first in a fixed order; the other matches keep the order in which they were given.
 
-use super::text::{address, conntrack_states, endpoint, ports, random, source};
+use super::text::{address, conntrack_states, endpoint, own_port, ports, probability, random, source};
 use crate::ir::{Action, Address, Family, Match, Matcher, Protocol, RejectWith, Rule, SetLookup, Side};
 use std::fmt::Write;
 
 /// Longest LOG prefix that the kernel keeps, in bytes (`struct xt_log_info`, 30 with the NUL).
-const LOG_PREFIX: usize = 29;
+pub const LOG_PREFIX: usize = 29;
 /// Longest NFLOG prefix that the kernel keeps, in bytes (`struct xt_nflog_info`, 64 with the NUL).
-const NFLOG_PREFIX: usize = 63;
+pub const NFLOG_PREFIX: usize = 63;
 
 /// Appends the text of a rule after `-A <chain>`, each part with a space before it. A rule with
 /// several source addresses is several rules in the kernel: `expand` says which of them this is
@@ -45,7 +45,7 @@ pub fn body(out: &mut String, rule: &Rule, family: Family, expand: usize) {
     for condition in &rule.matches {
         if let Matcher::Protocol(on) = &condition.on {
             protocol_match(out, on, condition.negated);
-            if let Some(name) = on.number().and_then(protocol_name) {
+            if let Some(name) = on.number().and_then(Protocol::name_of) {
                 protocol = name;
             }
         }
@@ -57,8 +57,11 @@ pub fn body(out: &mut String, rule: &Rule, family: Family, expand: usize) {
         out.push_str(" -m comment --comment");
         quoted(out, comment);
     }
+    // a protocol's own matches in a row are one
+    let mut joins = false;
     for condition in &rule.matches {
-        matching(out, condition, family, protocol);
+        matching(out, condition, family, protocol, joins);
+        joins = matches!(condition.on, Matcher::Port(..));
     }
     if let Some(action) = &rule.action {
         acting(out, action, family);
@@ -98,7 +101,7 @@ fn protocol_match(out: &mut String, protocol: &Protocol, negated: bool) {
     let _ = match protocol.number() {
         // protocol 0 is the absence of a match
         Some(0) => Ok(()),
-        Some(number) => match protocol_name(number) {
+        Some(number) => match Protocol::name_of(number) {
             Some(name) => write!(out, " {not}-p {name}"),
             None => write!(out, " {not}-p {number}"),
         },
@@ -109,69 +112,7 @@ fn protocol_match(out: &mut String, protocol: &Protocol, negated: bool) {
     };
 }
 
-/// The name that `iptables-save` prints for a protocol: that of `/etc/protocols` (Debian's
-/// netbase), else iptables' own.
-fn protocol_name(number: u8) -> Option<&'static str> {
-    const NAMES: [(u8, &str); 54] = [
-        (1, "icmp"),
-        (2, "igmp"),
-        (3, "ggp"),
-        (4, "ipencap"),
-        (5, "st"),
-        (6, "tcp"),
-        (8, "egp"),
-        (9, "igp"),
-        (12, "pup"),
-        (17, "udp"),
-        (20, "hmp"),
-        (22, "xns-idp"),
-        (27, "rdp"),
-        (29, "iso-tp4"),
-        (33, "dccp"),
-        (36, "xtp"),
-        (37, "ddp"),
-        (38, "idpr-cmtp"),
-        (41, "ipv6"),
-        (43, "ipv6-route"),
-        (44, "ipv6-frag"),
-        (45, "idrp"),
-        (46, "rsvp"),
-        (47, "gre"),
-        (50, "esp"),
-        (51, "ah"),
-        (57, "skip"),
-        (58, "ipv6-icmp"),
-        (59, "ipv6-nonxt"),
-        (60, "ipv6-opts"),
-        (73, "rspf"),
-        (81, "vmtp"),
-        (88, "eigrp"),
-        (89, "ospf"),
-        (93, "ax.25"),
-        (94, "ipip"),
-        (97, "etherip"),
-        (98, "encap"),
-        (103, "pim"),
-        (108, "ipcomp"),
-        (112, "vrrp"),
-        (115, "l2tp"),
-        (124, "isis"),
-        (132, "sctp"),
-        (133, "fc"),
-        (135, "mobility-header"),
-        (136, "udplite"),
-        (137, "mpls-in-ip"),
-        (138, "manet"),
-        (139, "hip"),
-        (140, "shim6"),
-        (141, "wesp"),
-        (142, "rohc"),
-        (143, "ethernet"),
-    ];
-    NAMES.iter().find(|(n, _)| *n == number).map(|(_, name)| *name)
-}
-
-fn matching(out: &mut String, condition: &Match, family: Family, protocol: &str) {
+fn matching(out: &mut String, condition: &Match, family: Family, protocol: &str, joins: bool) {
     let not = not(condition);
     let _ = match &condition.on {
         // these have a place of their own at the front
@@ -187,7 +128,14 @@ fn matching(out: &mut String, condition: &Match, family: Family, protocol: &str)
             ports(out, ranges);
             Ok(())
         }
-        Matcher::DestinationPort(port) => write!(out, " -m {protocol} {not}--dport {port}"),
+        Matcher::Port(side, first, last) => {
+            if !joins {
+                let _ = write!(out, " -m {protocol}");
+            }
+            out.push(' ');
+            own_port(out, *side, (*first, *last), not);
+            Ok(())
+        }
         Matcher::Set(name, lookup) => {
             let lookup = match lookup {
                 SetLookup::Source => "src",
@@ -235,10 +183,19 @@ fn matching(out: &mut String, condition: &Match, family: Family, protocol: &str)
                 _ => Ok(()),
             }
         }
-        Matcher::TcpSyn => write!(out, " -m tcp {not}--tcp-flags FIN,SYN,RST,ACK SYN"),
+        Matcher::TcpSyn => {
+            out.push_str(if joins { " " } else { " -m tcp " });
+            write!(out, "{not}--tcp-flags FIN,SYN,RST,ACK SYN")
+        }
         Matcher::ConnectionsAbove(limit) => {
             write!(out, " -m connlimit --connlimit-above {limit} --connlimit-mask 0 --connlimit-saddr")
         }
+        Matcher::Random(count) => {
+            let _ = write!(out, " -m statistic --mode random {not}--probability ");
+            probability(out, *count);
+            Ok(())
+        }
+        Matcher::Other(text) => write!(out, " {text}"),
     };
 }
 
@@ -277,6 +234,7 @@ fn acting(out: &mut String, action: &Action, family: Family) {
             };
             write!(out, " -j REJECT --reject-with {answer}")
         }
+        Action::Reject(RejectWith::Error(error)) => write!(out, " -j REJECT --reject-with {error}"),
         Action::Return => write!(out, " -j RETURN"),
         Action::Jump(chain) => write!(out, " -j {chain}"),
         Action::Goto(chain) => write!(out, " -g {chain}"),
@@ -315,6 +273,7 @@ fn acting(out: &mut String, action: &Action, family: Family) {
             Ok(())
         }
         Action::Dscp(value) => write!(out, " -j DSCP --set-dscp {value:#04x}"),
+        Action::Neutral(text) | Action::Other(text) => write!(out, " -j {text}"),
     };
 }
 

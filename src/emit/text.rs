@@ -1,6 +1,6 @@
 //! Pieces of text that several spellings share.
 
-use crate::ir::ConntrackStates;
+use crate::ir::{ConntrackStates, Side};
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -16,6 +16,22 @@ pub fn ports(out: &mut String, ports: &[(u16, u16)]) {
             number(out, u64::from(*last));
         }
     }
+}
+
+/// Appends `--sport 80` or `--dport 80:90`, with `not` before it.
+pub fn own_port(out: &mut String, side: Side, range: (u16, u16), not: &str) {
+    out.push_str(not);
+    out.push_str(match side {
+        Side::Source => "--sport ",
+        Side::Destination => "--dport ",
+    });
+    ports(out, &[range]);
+}
+
+/// Appends a share of 2³¹ as a decimal fraction with the digits that iptables prints
+/// (`extensions/libxt_statistic.c`, 1.8.9).
+pub fn probability(out: &mut String, count: u32) {
+    let _ = write!(out, "{:.11}", f64::from(count) / f64::from(1u32 << 31));
 }
 
 /// Appends a decimal number. Rules and sets are mostly numbers, so this does without `fmt`.

@@ -75,19 +75,20 @@ fn begin(out: &mut String, chain: &Chain) {
 }
 
 fn declarations(out: &mut String, table: &Table, dialect: Dialect) {
-    let mut declare = |chains: &[Arc<Chain>], rest: &str| {
+    let mut declare = |chains: &[Arc<Chain>], policy: &dyn Fn(&Chain) -> &'static str, rest: &str| {
         for chain in chains {
-            out.push(':');
-            out.push_str(&chain.name);
-            out.push_str(rest);
+            for part in [":", &chain.name, " ", policy(chain), rest] {
+                out.push_str(part);
+            }
         }
     };
+    let none = |_: &Chain| "-";
     match dialect {
         // Felix declares only the chains that it creates
-        Dialect::Felix => declare(&table.chains, " - -\n"),
+        Dialect::Felix => declare(&table.chains, &none, " -\n"),
         Dialect::Save => {
-            declare(&table.hooks, " ACCEPT [0:0]\n");
-            declare(&table.chains, " - [0:0]\n");
+            declare(&table.hooks, &|chain| chain.policy.name(), " [0:0]\n");
+            declare(&table.chains, &none, " [0:0]\n");
         }
     }
 }

@@ -28,7 +28,7 @@ pub fn rule_set(ctx: &Context) -> RuleSet {
 /// for the mangle table, which loads it (`felix/environment/feature_detect_linux.go:356`, v3.32.1).
 pub fn ipv6_off() -> RuleSet {
     let name = TableName::Mangle;
-    let hook = |hook: &&str| Arc::new(Chain { name: (*hook).into(), rules: Vec::new() });
+    let hook = |hook: &&str| Arc::new(Chain::new(*hook, Vec::new()));
     let table = Table { name, hooks: name.hooks().iter().map(hook).collect(), chains: Vec::new() };
     RuleSet { family: Family::V6, tables: vec![table] }
 }
@@ -113,9 +113,18 @@ fn hook_chain(ctx: &Context, table: TableName, hook: &str) -> Chain {
         _ => (vec![], vec![]),
     };
     hash::fill_in(hook, &mut inserted, ctx.family);
-    hash::fill_in(&format!("{hook}*appends*"), &mut appended, ctx.family);
+    hash::fill_in(&hash::appends(hook), &mut appended, ctx.family);
     inserted.append(&mut appended);
-    Chain { name: hook.into(), rules: inserted }
+    Chain::new(hook, inserted)
+}
+
+/// How many of Felix's rules in a chain of the kernel are inserted: the first ones. The others are
+/// appended, behind whatever else is there.
+pub fn inserted(table: TableName, hook: &str) -> usize {
+    match (table, hook) {
+        (TableName::Nat, "POSTROUTING") => 0,
+        _ => 1,
+    }
 }
 
 fn raw(ctx: &Context) -> Vec<Arc<Chain>> {

@@ -1,4 +1,7 @@
 //! Rule hashes: each covers its rule's text and, through the hash before it, the whole chain so far.
+//!
+//! `h0 = sha224(chain)`, `h = sha224(h of the rule before, text)`, where the text is the rule as Felix
+//! writes it with the word `HASH` for its hash comment (`felix/generictables/rules.go:67`, v3.32.1).
 
 use crate::emit::felix;
 use crate::ir::{Chain, Family, Rule};
@@ -10,29 +13,54 @@ use std::sync::Arc;
 /// Characters of a rule hash (`felix/generictables/rules.go:29`, v3.32.1).
 const LENGTH: usize = 16;
 
-/// A chain with the hashes of its rules filled in.
-pub fn chain(name: &str, mut rules: Vec<Rule>, family: Family) -> Arc<Chain> {
-    fill_in(name, &mut rules, family);
-    Arc::new(Chain { name: name.into(), rules })
-}
+/// The hash of a chain up to some rule.
+#[derive(Debug, Clone)]
+pub struct Hash([u8; 28]);
 
-/// Fills in the hashes of a list of rules: `h0 = sha224(chain)`, `h = sha224(h of the rule before,
-/// text)`, where the text is the rule as Felix writes it with the word `HASH` for its hash comment
-/// (`felix/generictables/rules.go:67`, v3.32.1). `chain` is the chain's name, or the pseudo name
-/// under which appended hook rules are hashed.
-pub fn fill_in(chain: &str, rules: &mut [Rule], family: Family) {
-    let mut hash = Sha224::digest(chain.as_bytes());
-    let mut text = String::new();
-    for rule in rules {
+impl Hash {
+    /// That of a chain without rules. `chain` is the chain's name, or the pseudo name under which
+    /// appended hook rules are hashed (see [`appends`]).
+    pub fn of_chain(chain: &str) -> Self {
+        Hash(Sha224::digest(chain.as_bytes()).into())
+    }
+
+    /// That of the chain with one rule more. `text` is room to work in.
+    #[must_use]
+    pub fn and(&self, chain: &str, rule: &Rule, family: Family, text: &mut String) -> Self {
         text.clear();
         text.push_str("-A ");
         text.push_str(chain);
         text.push_str(" HASH");
-        felix::body(&mut text, rule, family);
-        hash = Sha224::new().chain_update(hash).chain_update(text.as_bytes()).finalize();
-        let mut shown = URL_SAFE_NO_PAD.encode(hash);
+        felix::body(text, rule, family);
+        Hash(Sha224::new().chain_update(self.0).chain_update(text.as_bytes()).finalize().into())
+    }
+
+    /// What stands in the rule's comment after `cali:`.
+    pub fn shown(&self) -> String {
+        let mut shown = URL_SAFE_NO_PAD.encode(self.0);
         shown.truncate(LENGTH);
-        rule.hash = Some(shown.into_boxed_str());
+        shown
+    }
+}
+
+/// The pseudo name under which rules that are appended to a hook's chain are hashed.
+pub fn appends(hook: &str) -> String {
+    format!("{hook}*appends*")
+}
+
+/// A chain with the hashes of its rules filled in.
+pub fn chain(name: &str, mut rules: Vec<Rule>, family: Family) -> Arc<Chain> {
+    fill_in(name, &mut rules, family);
+    Arc::new(Chain::new(name, rules))
+}
+
+/// Fills in the hashes of a list of rules. `chain` is a name, or a pseudo name (see [`appends`]).
+pub fn fill_in(chain: &str, rules: &mut [Rule], family: Family) {
+    let mut hash = Hash::of_chain(chain);
+    let mut text = String::new();
+    for rule in rules {
+        hash = hash.and(chain, rule, family, &mut text);
+        rule.hash = Some(hash.shown().into_boxed_str());
     }
 }
 

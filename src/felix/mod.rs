@@ -19,7 +19,7 @@ mod endpoint;
 mod endpoint_mark;
 mod failsafe;
 mod group;
-mod hash;
+pub mod hash;
 mod ipvs;
 mod marks;
 pub(crate) mod names;
@@ -32,6 +32,7 @@ mod static_mangle;
 mod static_nat;
 mod static_raw;
 
+pub use assemble::inserted;
 pub use context::is_ipvs;
 pub use policy::positive_blocks;
 

@@ -61,7 +61,7 @@ fn vxlan_untracked(ctx: &Context) -> Option<Rule> {
     on.then(|| {
         let matches = vec![
             Match::is(Matcher::Protocol(Protocol::Name("udp".into()))),
-            Match::is(Matcher::DestinationPort(ctx.config().vxlan_port)),
+            Match::is(Matcher::Port(Side::Destination, ctx.config().vxlan_port, ctx.config().vxlan_port)),
         ];
         Rule::new(matches, Action::NoTrack, Origin::Config("VXLANEnabled"))
     })

@@ -20,6 +20,25 @@ pub enum RejectWith {
     PortUnreachable,
     /// a TCP reset
     TcpReset,
+    /// another ICMP error, one of [`RejectWith::ERRORS`]
+    Error(&'static str),
+}
+
+impl RejectWith {
+    /// iptables' names of errors that are not a family's default, of both families.
+    pub const ERRORS: [&'static str; 11] = [
+        "icmp-net-unreachable",
+        "icmp-host-unreachable",
+        "icmp-proto-unreachable",
+        "icmp-net-prohibited",
+        "icmp-host-prohibited",
+        "icmp-admin-prohibited",
+        "icmp6-no-route",
+        "icmp6-adm-prohibited",
+        "icmp6-addr-unreachable",
+        "icmp6-policy-fail",
+        "icmp6-reject-route",
+    ];
 }
 
 /// What happens to a packet that matches.
@@ -37,9 +56,9 @@ pub enum Action {
     Jump(Arc<str>),
     /// go to a chain and do not come back here
     Goto(Arc<str>),
-    /// `mark = (mark & !mask) | value`
+    /// `mark = (mark & !mask) ^ value`
     Mark {
-        /// bits to set
+        /// bits to set within the mask, bits to turn over outside it
         value: u32,
         /// bits to replace
         mask: u32,
@@ -89,6 +108,11 @@ pub enum Action {
     },
     /// set the DSCP field, 0..=63
     Dscp(u8),
+    /// an action that changes nothing that rules look at, as it is written: LOG with other options
+    /// than Felix's, TRACE, TCPMSS
+    Neutral(Box<str>),
+    /// an action that is not understood, as it is written
+    Other(Box<str>),
 }
 
 impl Action {

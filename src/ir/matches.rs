@@ -1,6 +1,7 @@
 //! What a rule asks of a packet.
 
 use super::action::MarkSpelling;
+use super::protocol::Protocol;
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -20,32 +21,6 @@ pub struct Match {
 pub enum Side {
     Source,
     Destination,
-}
-
-/// An IP protocol, by number or by the name that was written.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
-pub enum Protocol {
-    Number(u8),
-    Name(Box<str>),
-}
-
-impl Protocol {
-    /// The protocol's number, if the name is one that Calico writes.
-    pub fn number(&self) -> Option<u8> {
-        match self {
-            Protocol::Number(number) => Some(*number),
-            Protocol::Name(name) => Some(match &**name {
-                "icmp" => 1,
-                "tcp" => 6,
-                "udp" => 17,
-                "icmpv6" | "ipv6-icmp" => 58,
-                "sctp" => 132,
-                "udplite" => 136,
-                _ => return None,
-            }),
-        }
-    }
 }
 
 /// An address or a range of addresses, as it was written.
@@ -136,8 +111,8 @@ pub enum Matcher {
     OutInterface(Arc<str>),
     /// the port is in one of the ranges, at most 15 slots (multiport)
     Ports(Side, Vec<(u16, u16)>),
-    /// the destination port is this one (the protocol's own match)
-    DestinationPort(u16),
+    /// the port is in this range (the protocol's own match)
+    Port(Side, u16, u16),
     /// a set contains what is looked up
     Set(Arc<str>, SetLookup),
     /// ICMP (or ICMPv6, by the table's family) type and, if given, code
@@ -173,6 +148,10 @@ pub enum Matcher {
     TcpSyn,
     /// more connections than this, over all addresses
     ConnectionsAbove(u64),
+    /// holds for so many of 2³¹ packets, at random
+    Random(u32),
+    /// a match that is not understood, as it is written, with its own negation if it has one
+    Other(Box<str>),
 }
 
 impl Match {

@@ -20,7 +20,11 @@
 //! * a rule without action does nothing.
 //!
 //! The packet mark starts at 0 and is carried through all tables. [`Action::Mark`] replaces the
-//! bits of its mask: `mark = (mark & !mask) | value`. A mark match holds if `mark & mask == value`.
+//! bits of its mask, and turns over bits outside it: `mark = (mark & !mask) ^ value`. A mark match
+//! holds if `mark & mask == value`.
+//!
+//! Rules read from a node may hold what nobody here understands: [`Matcher::Other`] and
+//! [`Action::Other`] are such text. Whoever reasons about rules must say so where it met one.
 //!
 //! A set match looks up the packet's source or destination address, or address, protocol and
 //! port for sets of that type; sets of addresses hold CIDRs, and the address matches if any
@@ -35,11 +39,13 @@ mod action;
 mod ipset;
 mod matches;
 mod origin;
+mod protocol;
 
 pub use action::{Action, MarkSpelling, RejectWith};
 pub use ipset::{IpSet, Members, SetKind};
-pub use matches::{Address, ConntrackStates, Match, Matcher, Protocol, SetLookup, Side};
+pub use matches::{Address, ConntrackStates, Match, Matcher, SetLookup, Side};
 pub use origin::{Origin, PolicyRule};
+pub use protocol::Protocol;
 
 use std::sync::Arc;
 
@@ -122,8 +128,37 @@ pub struct Table {
 pub struct Chain {
     /// its name
     pub name: Arc<str>,
+    /// what becomes of packets at its end; matters in hook chains only
+    pub policy: ChainPolicy,
     /// its rules, in order
     pub rules: Vec<Rule>,
+}
+
+impl Chain {
+    /// A chain that lets go of packets at its end.
+    pub fn new(name: impl Into<Arc<str>>, rules: Vec<Rule>) -> Self {
+        Chain { name: name.into(), policy: ChainPolicy::Accept, rules }
+    }
+}
+
+/// What a hook does with packets that no rule decided about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum ChainPolicy {
+    /// lets them go on
+    #[default]
+    Accept,
+    /// discards them
+    Drop,
+}
+
+impl ChainPolicy {
+    /// The word.
+    pub fn name(self) -> &'static str {
+        match self {
+            ChainPolicy::Accept => "ACCEPT",
+            ChainPolicy::Drop => "DROP",
+        }
+    }
 }
 
 /// One rule.

@@ -20,6 +20,8 @@ pub enum Origin {
     Profile(Arc<str>, Option<Location>),
     /// another object: an IPPool, a BGPConfiguration
     Object(Location),
+    /// nothing in the manifests: it was read from a dump, at this place
+    Dump(Location),
 }
 
 /// A rule of a policy, or the policy as a whole.
@@ -34,11 +36,11 @@ pub struct PolicyRule {
 }
 
 impl Origin {
-    /// The place in the manifests, if there is one.
+    /// The place in the manifests or the dump, if there is one.
     pub fn at(&self) -> Option<Location> {
         match self {
             Origin::Static | Origin::Config(_) => None,
-            Origin::Endpoint(at) | Origin::Object(at) => Some(*at),
+            Origin::Endpoint(at) | Origin::Object(at) | Origin::Dump(at) => Some(*at),
             Origin::Policy(rule) => Some(rule.at),
             Origin::Profile(_, at) => *at,
         }

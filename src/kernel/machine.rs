@@ -42,8 +42,11 @@ pub struct CompiledRule<'p> {
     pub target: Option<usize>,
     /// what happens
     pub action: Option<&'p Action>,
-    /// it has a limit: of packets in a time, or of connections
+    /// it has a limit, of packets in a time or of connections, or leaves it to chance
     pub limited: bool,
+    /// it has a match or an action that is not understood, or a set that is not known; such a match is
+    /// taken as one that does not hold, such an action as one that does nothing
+    pub unknown: bool,
 }
 
 /// A match with its texts and numbers worked out.
@@ -60,7 +63,7 @@ pub(super) enum On<'p> {
     InInterface(&'p str),
     OutInterface(&'p str),
     Ports(Side, &'p [(u16, u16)]),
-    Port(u16),
+    Port(Side, u16, u16),
     Set(usize, SetLookup),
     Icmp(u8, Option<u8>),
     Mark {
@@ -74,8 +77,10 @@ pub(super) enum On<'p> {
     },
     ReversePathFails,
     TcpSyn,
-    /// the same for every packet: a limit that is not reached, a protocol that nobody knows
+    /// the same for every packet: a limit that is not reached
     Always(bool),
+    /// nobody knows; negated or not, it is taken as one that does not hold
+    Unknown,
 }
 
 /// The members of a set.
@@ -113,18 +118,26 @@ impl<'p> Table<'p> {
     fn new(table: &'p crate::ir::Table, family: Family, sets: &FxHashMap<&str, usize>) -> Self {
         let all: Vec<&'p Chain> = table.hooks.iter().chain(&table.chains).map(|chain| &**chain).collect();
         let numbers: FxHashMap<&str, usize> = (0..).zip(&all).map(|(at, chain)| (&*chain.name, at)).collect();
-        let rule = |rule: &'p Rule| CompiledRule {
-            conditions: rule.matches.iter().map(|one| condition(one, family, sets)).collect(),
-            target: rule
-                .action
-                .as_ref()
-                .and_then(Action::target)
-                .and_then(|name| numbers.get(&**name).copied()),
-            action: rule.action.as_ref(),
-            limited: rule
-                .matches
-                .iter()
-                .any(|one| matches!(one.on, Matcher::Limit { .. } | Matcher::ConnectionsAbove(_))),
+        let rule = |rule: &'p Rule| {
+            let conditions: Vec<Condition> =
+                rule.matches.iter().map(|one| condition(one, family, sets)).collect();
+            CompiledRule {
+                unknown: matches!(rule.action, Some(Action::Other(_)))
+                    || conditions.iter().any(|one| matches!(one.on, On::Unknown)),
+                conditions,
+                target: rule
+                    .action
+                    .as_ref()
+                    .and_then(Action::target)
+                    .and_then(|name| numbers.get(&**name).copied()),
+                action: rule.action.as_ref(),
+                limited: rule.matches.iter().any(|one| {
+                    matches!(
+                        one.on,
+                        Matcher::Limit { .. } | Matcher::ConnectionsAbove(_) | Matcher::Random(_)
+                    )
+                }),
+            }
         };
         let chains =
             all.iter().map(|chain| CompiledChain { chain, rules: chain.rules.iter().map(rule).collect() });
@@ -149,7 +162,7 @@ fn condition<'p>(one: &'p Match, family: Family, sets: &FxHashMap<&str, usize>) 
             // protocol 0 stands for all
             Some(0) => On::Always(true),
             Some(number) => On::Protocol(number),
-            None => On::Always(false),
+            None => On::Unknown,
         },
         Matcher::Address(side, addresses) => {
             On::Addresses(*side, addresses.iter().map(|address| range(address.net())).collect())
@@ -157,10 +170,10 @@ fn condition<'p>(one: &'p Match, family: Family, sets: &FxHashMap<&str, usize>) 
         Matcher::InInterface(name) => On::InInterface(name),
         Matcher::OutInterface(name) => On::OutInterface(name),
         Matcher::Ports(side, ranges) => On::Ports(*side, ranges),
-        Matcher::DestinationPort(port) => On::Port(*port),
+        Matcher::Port(side, first, last) => On::Port(*side, *first, *last),
         Matcher::Set(name, lookup) => match sets.get(&**name) {
             Some(number) => On::Set(*number, *lookup),
-            None => On::Always(false),
+            None => On::Unknown,
         },
         // type 255 of IPv4 stands for any
         Matcher::Icmp(255, _) if family == Family::V4 => On::Always(true),
@@ -175,6 +188,9 @@ fn condition<'p>(one: &'p Match, family: Family, sets: &FxHashMap<&str, usize>) 
         // within the limit
         Matcher::Limit { .. } => On::Always(true),
         Matcher::ConnectionsAbove(_) => On::Always(false),
+        // some packets, not this one
+        Matcher::Random(_) => On::Always(one.negated),
+        Matcher::Other(_) => On::Unknown,
     };
     Condition { negated: one.negated, on }
 }

@@ -5,7 +5,7 @@ use super::machine::Machine;
 use super::packet::Packet;
 use super::route::{LOOPBACK, Routes};
 use super::walk::{End, Walk, Watch};
-use crate::ir::{ConntrackStates, Family, Program, TableName};
+use crate::ir::{ChainPolicy, ConntrackStates, Family, Program, TableName};
 use crate::syntax::ip_route::Way;
 
 /// The kernel of a node: its rules, sets, addresses and routes.
@@ -207,7 +207,9 @@ impl<'p> Kernel<'p> {
         let Some(chain) = table.hook(hook.chain()) else { return Ok(()) };
         let mut walk = Walk { kernel: self, machine, table, name, packet };
         match walk.chain(chain, watch) {
-            Some(End::Accept) | None => Ok(()),
+            Some(End::Accept) => Ok(()),
+            None if table.chain(chain).chain.policy == ChainPolicy::Drop => Err(Outcome::Dropped(hook)),
+            None => Ok(()),
             Some(End::Reject(_)) if conntrack::is_answered(packet) => Err(Outcome::Rejected(hook)),
             Some(End::Drop | End::Reject(_)) => Err(Outcome::Dropped(hook)),
         }

@@ -82,7 +82,7 @@ impl Walk<'_, '_, '_> {
                     None => Next::Return,
                 };
             }
-            Some(Action::Mark { value, mask, .. }) => packet.mark = packet.mark & !mask | value,
+            Some(Action::Mark { value, mask, .. }) => packet.mark = (packet.mark & !mask) ^ value,
             Some(Action::NoTrack) => packet.untracked = true,
             Some(Action::Dnat { address, port }) => {
                 packet.destination = number(*address);
@@ -92,7 +92,14 @@ impl Walk<'_, '_, '_> {
             }
             // the translated source decides nothing after this
             Some(Action::Snat { .. } | Action::Masquerade { .. }) => return Next::End(End::Accept),
-            Some(Action::Log { .. } | Action::NfLog { .. } | Action::Dscp(_)) | None => {}
+            Some(
+                Action::Log { .. }
+                | Action::NfLog { .. }
+                | Action::Dscp(_)
+                | Action::Neutral(_)
+                | Action::Other(_),
+            )
+            | None => {}
         }
         Next::Rule
     }
@@ -111,9 +118,9 @@ impl Walk<'_, '_, '_> {
                 let Some(port) = packet.port(*side) else { return false };
                 ranges.iter().any(|(first, last)| (*first..=*last).contains(&port))
             }
-            On::Port(wanted) => {
-                let Some(port) = packet.port(Side::Destination) else { return false };
-                port == *wanted
+            On::Port(side, first, last) => {
+                let Some(port) = packet.port(*side) else { return false };
+                (*first..=*last).contains(&port)
             }
             On::Set(set, lookup) => self.in_set(*set, *lookup),
             On::Icmp(kind, code) => {
@@ -133,6 +140,7 @@ impl Walk<'_, '_, '_> {
             On::ReversePathFails => self.reverse_path_fails(),
             On::TcpSyn => packet.protocol == TCP && packet.syn,
             On::Always(holds) => *holds,
+            On::Unknown => return false,
         };
         holds != condition.negated
     }

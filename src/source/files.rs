@@ -123,6 +123,13 @@ impl Files {
         Some(bytes)
     }
 
+    /// Adds a file that was read elsewhere, for its name and lines in messages.
+    pub fn register(&mut self, path: &std::path::Path, text: &str) -> FileId {
+        let file = self.add(path.display().to_string());
+        self.keep(file, Some(path.to_owned()), text);
+        file
+    }
+
     /// Registers a file that is about to be read.
     pub(super) fn add(&mut self, name: String) -> FileId {
         self.entries.push(Entry { name, origin: Origin::Nothing, cursor: Mutex::default() });

@@ -208,7 +208,7 @@ impl<'k, 'p> Chains<'k, 'p> {
                 {
                     hit.by.push(at);
                 }
-                hit.mark = hit.mark & !mask | value;
+                hit.mark = (hit.mark & !mask) ^ value;
                 after.add(space, hit);
             }
             Some(Action::NoTrack) => after.add(space, Piece { untracked: true, ..hit }),
@@ -222,7 +222,14 @@ impl<'k, 'p> Chains<'k, 'p> {
                     }
                 }
             }
-            Some(Action::Log { .. } | Action::NfLog { .. } | Action::Dscp(_)) | None => after.add(space, hit),
+            Some(
+                Action::Log { .. }
+                | Action::NfLog { .. }
+                | Action::Dscp(_)
+                | Action::Neutral(_)
+                | Action::Other(_),
+            )
+            | None => after.add(space, hit),
         }
     }
 

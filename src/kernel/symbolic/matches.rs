@@ -84,6 +84,10 @@ impl<'k> Matches<'k> {
     ) -> Asked {
         let mut asked = Asked { set: PacketSet::ALL, marks: Vec::new(), limited: rule.limited };
         for Condition { negated, on } in &rule.conditions {
+            if matches!(on, On::Unknown) {
+                asked.set = PacketSet::NONE;
+                continue;
+            }
             if let On::Mark { value, mask } = on {
                 asked.marks.push((*value, *mask, *negated));
                 continue;
@@ -92,7 +96,7 @@ impl<'k> Matches<'k> {
             if *negated {
                 set = space.complement(set);
                 // a packet without ports has none that differ
-                if matches!(on, On::Ports(..) | On::Port(_)) {
+                if matches!(on, On::Ports(..) | On::Port(..)) {
                     let with_ports = with_ports(space);
                     set = space.intersection(set, with_ports);
                 }
@@ -115,8 +119,8 @@ impl<'k> Matches<'k> {
                 let (ports, with_ports) = (space.with(port_field(*side), &ranges), with_ports(space));
                 space.intersection(ports, with_ports)
             }
-            On::Port(port) => {
-                let ports = space.with_value(Field::DestinationPort, u128::from(*port));
+            On::Port(side, first, last) => {
+                let ports = space.with(port_field(*side), &[(u128::from(*first), u128::from(*last))]);
                 let with_ports = with_ports(space);
                 space.intersection(ports, with_ports)
             }
@@ -159,7 +163,7 @@ impl<'k> Matches<'k> {
             }
             // marks are looked at apart
             On::Mark { .. } | On::Always(true) => PacketSet::ALL,
-            On::Always(false) => PacketSet::NONE,
+            On::Always(false) | On::Unknown => PacketSet::NONE,
         }
     }
 

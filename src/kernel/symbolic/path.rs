@@ -3,7 +3,7 @@
 use super::chain::{Attribution, Chains, Decision, Piece, RuleRef};
 use super::interfaces::{Interfaces, NO_INTERFACE};
 use super::matches::{Matches, state_value};
-use crate::ir::{ConntrackStates, Family, TableName};
+use crate::ir::{ChainPolicy, ConntrackStates, Family, TableName};
 use crate::kernel::conntrack::Connection;
 use crate::kernel::machine::Machine;
 use crate::kernel::packet::{ICMP, ICMP_V6, SCTP, TCP, number};
@@ -364,6 +364,7 @@ impl<'k, 'p> Symbolic<'k, 'p> {
     /// Asks one table at one hook: flows that go on; the others are added to `ended`.
     fn table(&mut self, name: TableName, hook: Hook, flows: Vec<Flow>, ended: &mut Vec<Flow>) -> Vec<Flow> {
         let Some(chain) = self.chains.machine().table(name).hook(hook.chain()) else { return flows };
+        let drops = self.chains.machine().table(name).chain(chain).chain.policy == ChainPolicy::Drop;
         let mut on = Vec::new();
         for flow in flows {
             let packets =
@@ -373,6 +374,7 @@ impl<'k, 'p> Symbolic<'k, 'p> {
                 next.now.mark = piece.mark;
                 next.now.untracked |= piece.untracked;
                 match piece.decision {
+                    Decision::None if drops => ended.push(end(next, Fate::Dropped(hook))),
                     Decision::None | Decision::End(End::Accept) => on.push(next),
                     Decision::End(End::Drop) => ended.push(end(next, Fate::Dropped(hook))),
                     Decision::End(End::Reject(_)) => self.reject(next, hook, ended),
