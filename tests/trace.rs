@@ -46,6 +46,70 @@ fn questions_about_the_sample_cluster() {
     }
 }
 
+/// Questions about saved rules, with manifests and without.
+#[test]
+fn questions_about_dumps() {
+    let addresses = "fixtures/trace/ip-addr.json";
+    let dump = |name: &str| format!("fixtures/dump/{name}.legacy.rules");
+    let (proxy, docker) = (dump("kubeproxy"), dump("docker"));
+    let stories: [(&str, &[&str]); 3] = [
+        (
+            "dump-of-kube-proxy",
+            &["--dump", &proxy, "--from", "10.0.0.5", "--to", "172.21.0.10", "--port", "80"],
+        ),
+        ("dump-of-docker", &["--dump", &docker, "--from", "internet", "--to", "node", "--port", "8080"]),
+        (
+            "dump-with-manifests",
+            &[
+                "fixtures/iks/cluster",
+                "--node",
+                "10.176.48.67",
+                "--dump",
+                "fixtures/verify/by-hand.rules",
+                "--from",
+                "192.0.2.9",
+                "--to",
+                "198.51.100.11",
+                "--port",
+                "22",
+            ],
+        ),
+    ];
+    for (name, question) in stories {
+        let own = "fixtures/iks/node/10.176.48.67/ip-addr.json";
+        let addresses = if name == "dump-with-manifests" { own } else { addresses };
+        let result = run(&[&["trace"], question, &["--node-addresses", addresses]].concat());
+        let text = format!(
+            "$ netpolc trace {} …\nexit status {}\n{}\n{}",
+            question.join(" "),
+            result.status.unwrap_or(-1),
+            result.stderr,
+            result.stdout
+        );
+        insta::with_settings!({
+            snapshot_path => root().join("snapshots/trace"),
+            prepend_module_to_snapshot => false,
+            omit_expression => true,
+        }, { insta::assert_snapshot!(name, text) });
+    }
+    let result = run(&["trace", "--dump", &docker, "--from", "internet", "--to", "node"]);
+    assert_eq!((result.status, &*result.stdout), (Some(2), ""));
+    assert!(result.stderr.contains("--node-addresses"), "{}", result.stderr);
+    let result = run(&[
+        "trace",
+        "--dump",
+        "fixtures/input/cut.json",
+        "--from",
+        "internet",
+        "--to",
+        "node",
+        "--node-addresses",
+        addresses,
+    ]);
+    assert_eq!((result.status, &*result.stdout), (Some(2), ""));
+    assert!(result.stderr.contains("error["), "{}", result.stderr);
+}
+
 #[test]
 fn what_cannot_be_asked_is_said() {
     let cases: [(&[&str], &str); 6] = [

@@ -185,12 +185,21 @@ pub struct VerifyArgs {
 #[derive(Debug, Args)]
 pub struct TraceArgs {
     /// Manifests: files, folders (searched for .yaml, .yml and .json), or - for standard input
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present = "dump", value_name = "PATH")]
     pub paths: Vec<PathBuf>,
 
     /// The node
-    #[arg(long)]
-    pub node: String,
+    #[arg(long, required_unless_present = "dump")]
+    pub node: Option<String>,
+
+    /// Walk through the rules that were saved on the node instead of those that it should have: what
+    /// `iptables-save` printed there, and `ip6tables-save`; may be given for each. Needs no manifests
+    #[arg(long, value_name = "FILE")]
+    pub dump: Vec<PathBuf>,
+
+    /// The sets of that node: what `ipset save` printed there
+    #[arg(long, value_name = "FILE", requires = "dump")]
+    pub ipsets: Option<PathBuf>,
 
     /// The node's addresses: what `ip -j addr` prints there
     #[arg(long, value_name = "FILE")]

@@ -2,7 +2,8 @@
 
 use super::output::naming;
 use crate::diagnostic::{Diagnostic, FileId, Location, Severity, render::SourceLines};
-use crate::model::{self, Collected, InvalidMode};
+use crate::model::meta::Meta;
+use crate::model::{self, Collected, InvalidMode, core};
 use crate::source::{self, Files, Input};
 use crate::syntax::ip_addr::{self, Interface};
 use std::io;
@@ -22,6 +23,17 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// No manifests at all: a cluster of one node, of which nothing is known but its name.
+    pub fn nothing(node: &str) -> Self {
+        let mut collected = model::collect(Vec::new(), InvalidMode::Skip);
+        collected.resources.nodes.push(core::Node {
+            meta: Meta::built_in(node),
+            pod_cidrs: Vec::new(),
+            addresses: Vec::new(),
+        });
+        Loaded { files: Files::default(), collected, diagnostics: Vec::new(), unusable: false }
+    }
+
     /// Everything there is to say about the input.
     pub fn all_diagnostics(&self) -> Vec<Diagnostic> {
         [&*self.diagnostics, &*self.collected.diagnostics].concat()

@@ -6,6 +6,7 @@ mod compile;
 mod explain;
 mod load;
 mod messages;
+mod node_dump;
 mod output;
 mod trace;
 mod verify;

@@ -3,9 +3,10 @@
 use super::args::{Format, TraceArgs};
 use super::load::{self, Loaded};
 use super::output::{Output, naming, to_json};
-use super::{BAD_INPUT, DONE, messages};
+use super::{BAD_INPUT, DONE, messages, node_dump};
 use crate::diagnostic::Diagnostic;
 use crate::felix;
+use crate::ir::Program;
 use crate::kernel::Kernel;
 use crate::kernel::route::Routes;
 use crate::resolve::view::NodeView;
@@ -14,25 +15,41 @@ use crate::syntax::ip_route::{self, Route};
 use crate::trace::end::{self, Which};
 use crate::trace::query::{Node, Query};
 use crate::trace::{answer, assume, onward, row};
+use crate::verify;
 use std::io;
 use std::path::Path;
 
 /// Runs the command; gives the exit status.
 pub fn run(args: &TraceArgs) -> io::Result<u8> {
     let interfaces = args.node_addresses.as_deref().map(load::interfaces).transpose()?;
+    if args.paths.is_empty() && interfaces.is_none() {
+        let message = "without manifests, the node's addresses are not known: give the output of `ip -j addr` there \
+                       with `--node-addresses`";
+        return Err(io::Error::other(message));
+    }
     let mut routes = Vec::new();
     for path in &args.node_routes {
         routes.extend(read_routes(path)?);
     }
-    let loaded = load::load(&args.paths, args.jobs, args.invalid.into());
+    let mut loaded = match &*args.paths {
+        [] => Loaded::nothing(args.node.as_deref().unwrap_or(THE_NODE)),
+        paths => load::load(paths, args.jobs, args.invalid.into()),
+    };
     let mut said = loaded.all_diagnostics();
-    if loaded.unusable || loaded.collected.fatal {
+    let mut saved = verify::Node::default();
+    let wrong = node_dump::read(&args.dump, args.ipsets.as_deref(), &mut loaded.files, &mut saved)?;
+    let unusable = loaded.unusable || loaded.collected.fatal || !wrong.is_empty();
+    said.extend(wrong);
+    if unusable {
         messages::print(&said, &loaded.files)?;
         return Ok(BAD_INPUT);
     }
     let cluster = Cluster::new(&loaded.collected.resources);
     said.extend_from_slice(cluster.diagnostics());
-    let resolved = cluster.view(&NodeRequest { node: &args.node, interfaces: interfaces.as_deref() });
+    let Some(name) = args.node.as_deref().or(args.paths.is_empty().then_some(THE_NODE)) else {
+        return Err(io::Error::other("name the node with `--node`"));
+    };
+    let resolved = cluster.view(&NodeRequest { node: name, interfaces: interfaces.as_deref() });
     said.extend(resolved.diagnostics);
     let Some(view) = resolved.view else {
         messages::print(&said, &loaded.files)?;
@@ -42,10 +59,27 @@ pub fn run(args: &TraceArgs) -> io::Result<u8> {
         routes = assume::routes(&cluster, &view, &mut said);
     }
     let routes = Routes::new(&view.interfaces, &routes);
+    let compiled = felix::render(&view);
+    let dumped = !args.dump.is_empty();
+    let program = if dumped { saved.program(&compiled) } else { compiled };
+    let traced = Traced { loaded: &loaded, cluster: &cluster, view: &view, program: &program, dumped };
     match &args.packets {
-        Some(packets) => batch(packets, &loaded, &view, routes, &said),
-        None => ask(args, &loaded, &cluster, &view, routes, &said),
+        Some(packets) => traced.batch(packets, routes, &said),
+        None => traced.ask(args, routes, said),
     }
+}
+
+/// What the node of a dump is called, if nobody says its name.
+const THE_NODE: &str = "of the dump";
+
+/// What is walked through.
+struct Traced<'t> {
+    loaded: &'t Loaded,
+    cluster: &'t Cluster<'t>,
+    view: &'t NodeView,
+    program: &'t Program,
+    /// the program was saved on the node
+    dumped: bool,
 }
 
 fn read_routes(path: &Path) -> io::Result<Vec<Route>> {
@@ -53,22 +87,66 @@ fn read_routes(path: &Path) -> io::Result<Vec<Route>> {
     ip_route::parse(&text).map_err(|error| io::Error::other(format!("`{}`: {error}", path.display())))
 }
 
-/// The batch form: rows with their answers.
-fn batch(
-    packets: &Path,
-    loaded: &Loaded,
-    view: &NodeView,
-    routes: Routes,
-    said: &[Diagnostic],
-) -> io::Result<u8> {
-    let text = std::fs::read_to_string(packets).map_err(|error| naming(packets, "read", error))?;
-    let program = felix::render(view);
-    let kernel = Kernel::new(&program, routes);
-    let answers = rows(&kernel, &text)
-        .map_err(|(line, error)| io::Error::other(format!("`{}`:{line}: {error}", packets.display())))?;
-    messages::print(said, &loaded.files)?;
-    Output::Stdout.write("", |out| out.write_all(answers.as_bytes()))?;
-    Ok(DONE)
+impl Traced<'_> {
+    /// The batch form: rows with their answers.
+    fn batch(&self, packets: &Path, routes: Routes, said: &[Diagnostic]) -> io::Result<u8> {
+        let text = std::fs::read_to_string(packets).map_err(|error| naming(packets, "read", error))?;
+        let kernel = Kernel::new(self.program, routes);
+        let answers = rows(&kernel, &text)
+            .map_err(|(line, error)| io::Error::other(format!("`{}`:{line}: {error}", packets.display())))?;
+        messages::print(said, &self.loaded.files)?;
+        Output::Stdout.write("", |out| out.write_all(answers.as_bytes()))?;
+        Ok(DONE)
+    }
+
+    /// From one end to the other.
+    fn ask(&self, args: &TraceArgs, routes: Routes, mut said: Vec<Diagnostic>) -> io::Result<u8> {
+        let Traced { loaded, cluster, view, .. } = *self;
+        let find = |word: &Option<String>, which: Which| {
+            end::find(word.as_deref().unwrap_or_default(), which, cluster, view).map_err(io::Error::other)
+        };
+        let (from, mut to) = (find(&args.from, Which::From)?, find(&args.to, Which::To)?);
+        if from.is_outside() {
+            to = to.seen_from_outside();
+        }
+        let ports = if args.port.is_empty() { to.ports.clone() } else { args.port.clone() };
+        let protocol = match &args.proto {
+            Some(text) => Some(row::protocol_number(text).map_err(io::Error::other)?),
+            None => (!ports.is_empty()).then_some(crate::kernel::packet::TCP),
+        };
+        let node = match self.dumped {
+            true => Node::of_dump(view, self.program, routes),
+            false => Node::new(view, self.program, routes, &loaded.collected.resources),
+        };
+        let query = Query { from: &from, to: &to, protocol, ports };
+        let answers = node.ask(&query);
+        if answers.is_empty() {
+            messages::print(&said, &loaded.files)?;
+            let message = format!("`{}` and `{}` have no address family in common", from.name, to.name);
+            return Err(io::Error::other(message));
+        }
+        let names = |file| loaded.files.name(file).to_owned();
+        let mut report = answer::Report::new(&names);
+        report.add(&view.node, &query, &answers);
+        for next in onward::all(cluster, view, &query, &answers) {
+            let resolved = cluster.view(&NodeRequest { node: &next.node, interfaces: None });
+            said.extend(resolved.diagnostics);
+            let Some(view) = resolved.view else { continue };
+            let program = felix::render(&view);
+            let routes = Routes::new(&view.interfaces, &assume::routes(cluster, &view, &mut said));
+            let node = Node::new(&view, &program, routes, &loaded.collected.resources);
+            let from = next.from(&view);
+            let query =
+                Query { from: &from, to: &next.to, protocol: next.protocol, ports: next.ports.clone() };
+            report.add(&view.node, &query, &node.ask(&query));
+        }
+        messages::print(&said, &loaded.files)?;
+        match args.format {
+            Format::Text => Output::Stdout.write("", |out| out.write_all(report.text().as_bytes()))?,
+            Format::Json => Output::Stdout.write("", |out| out.write_all(&to_json(&report.document())?))?,
+        }
+        Ok(DONE)
+    }
 }
 
 /// All rows with their answers; the 1-based line of a row that cannot be read, and why.
@@ -84,57 +162,4 @@ fn rows(kernel: &Kernel<'_>, packets: &str) -> Result<String, (usize, String)> {
         row::answer(&mut out, line, kernel.send(&mut packet, connection, &mut ()));
     }
     Ok(out)
-}
-
-/// From one end to the other.
-fn ask(
-    args: &TraceArgs,
-    loaded: &Loaded,
-    cluster: &Cluster<'_>,
-    view: &NodeView,
-    routes: Routes,
-    said: &[Diagnostic],
-) -> io::Result<u8> {
-    let find = |word: &Option<String>, which: Which| {
-        end::find(word.as_deref().unwrap_or_default(), which, cluster, view).map_err(io::Error::other)
-    };
-    let (from, mut to) = (find(&args.from, Which::From)?, find(&args.to, Which::To)?);
-    if from.is_outside() {
-        to = to.seen_from_outside();
-    }
-    let ports = if args.port.is_empty() { to.ports.clone() } else { args.port.clone() };
-    let protocol = match &args.proto {
-        Some(text) => Some(row::protocol_number(text).map_err(io::Error::other)?),
-        None => (!ports.is_empty()).then_some(crate::kernel::packet::TCP),
-    };
-    let program = felix::render(view);
-    let node = Node::new(view, &program, routes, &loaded.collected.resources);
-    let query = Query { from: &from, to: &to, protocol, ports };
-    let answers = node.ask(&query);
-    if answers.is_empty() {
-        messages::print(said, &loaded.files)?;
-        let message = format!("`{}` and `{}` have no address family in common", from.name, to.name);
-        return Err(io::Error::other(message));
-    }
-    let mut said = said.to_vec();
-    let names = |file| loaded.files.name(file).to_owned();
-    let mut report = answer::Report::new(&names);
-    report.add(&view.node, &query, &answers);
-    for next in onward::all(cluster, view, &query, &answers) {
-        let resolved = cluster.view(&NodeRequest { node: &next.node, interfaces: None });
-        said.extend(resolved.diagnostics);
-        let Some(view) = resolved.view else { continue };
-        let program = felix::render(&view);
-        let routes = Routes::new(&view.interfaces, &assume::routes(cluster, &view, &mut said));
-        let node = Node::new(&view, &program, routes, &loaded.collected.resources);
-        let from = next.from(&view);
-        let query = Query { from: &from, to: &next.to, protocol: next.protocol, ports: next.ports.clone() };
-        report.add(&view.node, &query, &node.ask(&query));
-    }
-    messages::print(&said, &loaded.files)?;
-    match args.format {
-        Format::Text => Output::Stdout.write("", |out| out.write_all(report.text().as_bytes()))?,
-        Format::Json => Output::Stdout.write("", |out| out.write_all(&to_json(&report.document())?))?,
-    }
-    Ok(DONE)
 }

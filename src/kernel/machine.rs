@@ -42,8 +42,10 @@ pub struct CompiledRule<'p> {
     pub target: Option<usize>,
     /// what happens
     pub action: Option<&'p Action>,
-    /// it has a limit, of packets in a time or of connections, or leaves it to chance
+    /// it has a limit, of packets in a time or of connections
     pub limited: bool,
+    /// whether it applies is left to chance
+    pub chance: bool,
     /// it has a match or an action that is not understood, or a set that is not known; such a match is
     /// taken as one that does not hold, such an action as one that does nothing
     pub unknown: bool,
@@ -79,6 +81,8 @@ pub(super) enum On<'p> {
     TcpSyn,
     /// the same for every packet: a limit that is not reached
     Always(bool),
+    /// left to chance; taken as one that does not hold
+    Chance,
     /// nobody knows; negated or not, it is taken as one that does not hold
     Unknown,
 }
@@ -131,12 +135,11 @@ impl<'p> Table<'p> {
                     .and_then(Action::target)
                     .and_then(|name| numbers.get(&**name).copied()),
                 action: rule.action.as_ref(),
-                limited: rule.matches.iter().any(|one| {
-                    matches!(
-                        one.on,
-                        Matcher::Limit { .. } | Matcher::ConnectionsAbove(_) | Matcher::Random(_)
-                    )
-                }),
+                limited: rule
+                    .matches
+                    .iter()
+                    .any(|one| matches!(one.on, Matcher::Limit { .. } | Matcher::ConnectionsAbove(_))),
+                chance: rule.matches.iter().any(|one| matches!(one.on, Matcher::Random { .. })),
             }
         };
         let chains =
@@ -189,7 +192,7 @@ fn condition<'p>(one: &'p Match, family: Family, sets: &FxHashMap<&str, usize>) 
         Matcher::Limit { .. } => On::Always(true),
         Matcher::ConnectionsAbove(_) => On::Always(false),
         // some packets, not this one
-        Matcher::Random(_) => On::Always(one.negated),
+        Matcher::Random(_) => On::Chance,
         Matcher::Other(_) => On::Unknown,
     };
     Condition { negated: one.negated, on }

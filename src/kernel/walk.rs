@@ -140,7 +140,7 @@ impl Walk<'_, '_, '_> {
             On::ReversePathFails => self.reverse_path_fails(),
             On::TcpSyn => packet.protocol == TCP && packet.syn,
             On::Always(holds) => *holds,
-            On::Unknown => return false,
+            On::Unknown | On::Chance => return false,
         };
         holds != condition.negated
     }

@@ -7,6 +7,7 @@ use super::node_facts::NodeFacts;
 use super::view::{Interface, WILDCARD_INTERFACE};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::calico::HostEndpoint;
+use crate::model::meta::Meta;
 use ipnet::IpNet;
 use std::net::IpAddr;
 
@@ -173,7 +174,7 @@ fn assumption(node: &str, facts: Option<&NodeFacts<'_>>, interfaces: &[Interface
     Diagnostic::new(
         "assumed-interfaces",
         Severity::Note,
-        facts.map(|facts| facts.node.meta.at),
+        facts.map(|facts| facts.node.meta.at).filter(|at| at.file != Meta::NOWHERE),
         format!("the interfaces of node `{node}` are not given; assumed {list}"),
     )
     .help("give the output of `ip -j addr` on the node with `--node-addresses`")

@@ -81,7 +81,7 @@ impl Files {
     /// Asked for in reading order, places of one long line cost one pass over it.
     pub fn excerpt(&self, at: Location, radius: u32) -> Option<Excerpt> {
         let first = at.column.saturating_sub(radius).max(1);
-        let count = (at.column - first + radius) as usize;
+        let count = (at.column.saturating_sub(first) + radius) as usize;
         let entry = self.entries.get(at.file.0 as usize)?;
         let far = at.column as usize > FAR;
         let text = match &entry.origin {

@@ -6,8 +6,8 @@ use crate::diagnostic::FileId;
 use crate::diagnostic::render::printable;
 use crate::emit::origin;
 use crate::emit::saved_rule;
-use crate::ir::{Family, Origin, TableName};
-use crate::kernel::symbolic::Fate;
+use crate::ir::{Action, Family, Origin, TableName};
+use crate::kernel::symbolic::{Doubt, Fate};
 use crate::space::Field;
 use serde::Serialize;
 use std::fmt::Write;
@@ -76,6 +76,10 @@ fn one(out: &mut String, node: &str, query: &Query<'_>, answer: &Answer<'_>, nam
             let what = format!("{} of {}{to}", entry.kind.name(), entry.service);
             let _ = writeln!(out, "  {:<8} {}", "service", printable(&what));
         }
+        for step in class.steps.iter().filter(|step| matches!(step.rule.action, Some(Action::Dnat { .. }))) {
+            let rule = saved_rule(step.chain, step.rule, answer.family);
+            let _ = writeln!(out, "  {:<8} {}", "nat", printable(&rule));
+        }
         let deciding = class.deciding();
         let others = class.steps.iter().filter(|step| step.is_of_object() && step.table != TableName::Nat);
         for step in others.filter(|step| Some(*step) != deciding) {
@@ -107,6 +111,17 @@ fn heading(node: &str, query: &Query<'_>, answer: &Answer<'_>) -> String {
 /// One line.
 fn fate(class: &Class<'_>) -> String {
     let limit = if class.limited { ", up to a limit" } else { "" };
+    let fate = certain(class, limit);
+    match class.doubt {
+        Doubt::None => fate,
+        Doubt::Chance => format!("{fate}, by chance: other answers are about the same packets"),
+        Doubt::Unknown => format!(
+            "perhaps {fate}: a rule on the way is not understood, and other answers are about the same packets"
+        ),
+    }
+}
+
+fn certain(class: &Class<'_>, limit: &str) -> String {
     match class.fate {
         Fate::Delivered => format!("accepted{limit}: delivered to the node itself"),
         Fate::Forwarded(_) => format!("accepted{limit}: forwarded to {}", class.out_interface),
@@ -187,6 +202,8 @@ struct ClassEntry {
     #[serde(skip_serializing_if = "String::is_empty")]
     out_interface: String,
     limited: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    doubt: Option<&'static str>,
     packets: String,
     sample: Sample,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -256,6 +273,11 @@ fn class_entry(class: &Class<'_>, query: &Query<'_>, family: Family, names: Name
         hook: class.hook().map(crate::kernel::Hook::name),
         out_interface: class.out_interface.clone(),
         limited: class.limited,
+        doubt: match class.doubt {
+            Doubt::None => None,
+            Doubt::Chance => Some("chance"),
+            Doubt::Unknown => Some("unknown"),
+        },
         packets: packets(class, query, family),
         sample: Sample {
             source: words::address(value(Field::Source), family),

@@ -6,7 +6,7 @@ use crate::ir::{Family, Origin, Rule, TableName};
 use crate::kernel::conntrack::Connection;
 use crate::kernel::proxy::{self, Entry};
 use crate::kernel::route::Routes;
-use crate::kernel::symbolic::{Arrival, Attribution, Fate, Flow, Interfaces, RuleRef, Symbolic};
+use crate::kernel::symbolic::{Arrival, Attribution, Doubt, Fate, Flow, Interfaces, RuleRef, Symbolic};
 use crate::kernel::{Hook, Kernel};
 use crate::model::Resources;
 use crate::resolve::view::NodeView;
@@ -49,6 +49,8 @@ pub struct Class<'k> {
     pub out_interface: String,
     /// a limit was on the way, and is taken as not reached
     pub limited: bool,
+    /// whether it is known for sure
+    pub doubt: Doubt,
     /// the rules that led to it: those that noted a verdict, and those that decided
     pub steps: Vec<Step<'k>>,
     /// the service that kube-proxy took them for, and the backends that they may go to
@@ -92,6 +94,13 @@ pub struct Node<'p> {
 }
 
 impl<'p> Node<'p> {
+    /// A node with the rules and sets of a dump. What kube-proxy does stands in its rules.
+    pub fn of_dump(view: &NodeView, program: &'p crate::ir::Program, routes: Routes) -> Self {
+        let interfaces = Interfaces::new(program, &routes, []);
+        let kernel = Kernel::new(program, routes);
+        Node { kernel, interfaces, proxy: Vec::new(), inside: Vec::new(), verdicts: verdict_marks(view) }
+    }
+
     /// Makes a node ready: what it is to have, and its routes.
     pub fn new(
         view: &NodeView,
@@ -191,6 +200,7 @@ impl<'p> Node<'p> {
             fate,
             out_interface: out,
             limited: flow.limited,
+            doubt: flow.doubt,
             steps,
             service: flow.proxied.map(|own| (&self.proxy[own.entry], own.backend.into_iter().collect())),
             packets: packets(&mut symbolic.space, asked, flow.set),
@@ -249,7 +259,7 @@ impl<'k> Class<'k> {
         self.service.is_some()
             && service(self) == service(other)
             && (self.fate == other.fate || out)
-            && self.limited == other.limited
+            && (self.limited, self.doubt) == (other.limited, other.doubt)
             && self.packets == other.packets
             && self.steps == other.steps
     }

@@ -27,6 +27,8 @@ pub mod text;
 use crate::diagnostic::Location;
 use crate::dump::ReadSets;
 use crate::ir::{Family, Origin, Program, RuleSet, TableName};
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
 
 /// What was saved on a node.
 #[derive(Debug, Default)]
@@ -37,6 +39,39 @@ pub struct Node {
     pub v6: Option<RuleSet>,
     /// sets, if they were saved
     pub sets: Option<ReadSets>,
+}
+
+impl Node {
+    /// The node's rules and sets as a program. A rule with the hash of a compiled one comes from where
+    /// that one does.
+    pub fn program(self, compiled: &Program) -> Program {
+        let mut origins: FxHashMap<Box<str>, Origin> = FxHashMap::default();
+        for rules in [&compiled.v4, &compiled.v6] {
+            for chain in rules.tables.iter().flat_map(|table| table.hooks.iter().chain(&table.chains)) {
+                for rule in &chain.rules {
+                    if let Some(hash) = &rule.hash {
+                        origins.insert(hash.clone(), rule.origin.clone());
+                    }
+                }
+            }
+        }
+        let known = |rules: Option<RuleSet>, family: Family| {
+            let mut rules = rules.unwrap_or(RuleSet { family, tables: Vec::new() });
+            let chains =
+                rules.tables.iter_mut().flat_map(|table| table.hooks.iter_mut().chain(&mut table.chains));
+            for rule in chains.flat_map(|chain| &mut Arc::make_mut(chain).rules) {
+                if let Some(origin) = rule.hash.as_ref().and_then(|hash| origins.get(hash)) {
+                    rule.origin = origin.clone();
+                }
+            }
+            rules
+        };
+        Program {
+            v4: known(self.v4, Family::V4),
+            v6: known(self.v6, Family::V6),
+            sets: self.sets.map(|sets| sets.known).unwrap_or_default(),
+        }
+    }
 }
 
 /// Kinds of difference.

@@ -1,6 +1,6 @@
 //! What a chain does with all packets.
 
-use super::matches::{Asked, Matches};
+use super::matches::{Asked, Doubt, Matches};
 use super::path::Now;
 use crate::ir::{Action, Origin, TableName};
 use crate::kernel::machine::{Machine, Table};
@@ -43,6 +43,8 @@ pub struct Piece {
     pub untracked: bool,
     /// a limit was on the way, and is taken as not reached
     pub limited: bool,
+    /// whether a rule on the way applies is not known: then other pieces have the same packets
+    pub doubt: Doubt,
     /// what is decided
     pub decision: Decision,
     /// the rules that led to it: those that noted a verdict in the mark, then the one that decided;
@@ -53,13 +55,21 @@ pub struct Piece {
 impl Piece {
     /// Packets that nothing has happened to.
     pub fn new(set: PacketSet, mark: u32) -> Self {
-        Piece { set, mark, untracked: false, limited: false, decision: Decision::None, by: Vec::new() }
+        Piece {
+            set,
+            mark,
+            untracked: false,
+            limited: false,
+            doubt: Doubt::None,
+            decision: Decision::None,
+            by: Vec::new(),
+        }
     }
 
     /// Whether only the packets differ.
     fn is_like(&self, other: &Piece) -> bool {
-        (self.mark, self.untracked, self.limited, self.decision)
-            == (other.mark, other.untracked, other.limited, other.decision)
+        (self.mark, self.untracked, self.limited, self.doubt, self.decision)
+            == (other.mark, other.untracked, other.limited, other.doubt, other.decision)
             && self.by == other.by
     }
 }
@@ -183,7 +193,13 @@ impl<'k, 'p> Chains<'k, 'p> {
         }
         let miss = space.difference(group.set, applies);
         after.add(space, Piece { set: miss, ..group.clone() });
-        let mut hit = Piece { set: hit, limited: group.limited || asked.limited, ..group };
+        let doubt = group.doubt.max(asked.doubt);
+        let mut hit = Piece { set: hit, limited: group.limited || asked.limited, doubt, ..group };
+        // perhaps it does not apply; an action that is not understood is one that goes on
+        let acts = !matches!(table.chain(at.chain).rules[at.rule].action, Some(Action::Other(_)));
+        if asked.doubt != Doubt::None && acts {
+            after.add(space, hit.clone());
+        }
         let compiled = table.chain(at.chain);
         let rule = &compiled.rules[at.rule];
         let mut decided = |mut hit: Piece, decision| {
@@ -269,6 +285,7 @@ fn joined(before: &Piece, inside: &Piece, set: PacketSet) -> Piece {
         set,
         untracked: before.untracked || inside.untracked,
         limited: before.limited || inside.limited,
+        doubt: before.doubt.max(inside.doubt),
         by: [&*before.by, &*inside.by].concat(),
         ..inside.clone()
     }

@@ -67,6 +67,20 @@ pub struct Asked {
     pub marks: Vec<(u32, u32, bool)>,
     /// it has a limit, taken as not reached
     pub limited: bool,
+    /// whether it applies to these packets is not known for sure
+    pub doubt: Doubt,
+}
+
+/// Why it is not known for sure whether rules apply.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Doubt {
+    /// it is known
+    #[default]
+    None,
+    /// it is left to chance
+    Chance,
+    /// a match or a target is not understood, or a set is not known
+    Unknown,
 }
 
 impl<'k> Matches<'k> {
@@ -82,10 +96,15 @@ impl<'k> Matches<'k> {
         machine: &Machine<'_>,
         rule: &CompiledRule<'_>,
     ) -> Asked {
-        let mut asked = Asked { set: PacketSet::ALL, marks: Vec::new(), limited: rule.limited };
+        let doubt = match (rule.unknown, rule.chance) {
+            (true, _) => Doubt::Unknown,
+            (false, true) => Doubt::Chance,
+            (false, false) => Doubt::None,
+        };
+        let mut asked = Asked { set: PacketSet::ALL, marks: Vec::new(), limited: rule.limited, doubt };
         for Condition { negated, on } in &rule.conditions {
-            if matches!(on, On::Unknown) {
-                asked.set = PacketSet::NONE;
+            // it may hold for any packet
+            if matches!(on, On::Unknown | On::Chance) {
                 continue;
             }
             if let On::Mark { value, mask } = on {
@@ -163,7 +182,7 @@ impl<'k> Matches<'k> {
             }
             // marks are looked at apart
             On::Mark { .. } | On::Always(true) => PacketSet::ALL,
-            On::Always(false) | On::Unknown => PacketSet::NONE,
+            On::Always(false) | On::Unknown | On::Chance => PacketSet::NONE,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::chain::{Attribution, Chains, Decision, Piece, RuleRef};
 use super::interfaces::{Interfaces, NO_INTERFACE};
-use super::matches::{Matches, state_value};
+use super::matches::{Doubt, Matches, state_value};
 use crate::ir::{ChainPolicy, ConntrackStates, Family, TableName};
 use crate::kernel::conntrack::Connection;
 use crate::kernel::machine::Machine;
@@ -24,6 +24,9 @@ pub struct Flow {
     now: Now,
     /// a limit was on the way, and is taken as not reached
     pub limited: bool,
+    /// whether a rule on the way applies is not known, and it matters: other flows with another fate have
+    /// the same packets
+    pub doubt: Doubt,
     /// the rules that led here, in order: those that noted a verdict, and those that decided; empty where
     /// they are not asked for
     pub by: Vec<RuleRef>,
@@ -184,13 +187,15 @@ impl<'k, 'p> Symbolic<'k, 'p> {
         let mut now = Now { first: connection == Connection::First, ..Now::default() };
         // before conntrack has seen a packet, it counts as one that it can make nothing of
         now.track(ConntrackStates::INVALID);
-        let flow = Flow { set, now, limited: false, by: Vec::new(), proxied: None, fate: None };
+        let flow =
+            Flow { set, now, limited: false, doubt: Doubt::None, by: Vec::new(), proxied: None, fate: None };
         let mut ended = Vec::new();
         match arrival {
             Arrival::Outside => self.arrive(flow, connection, &mut ended),
             Arrival::Process => self.originate(flow, connection, &mut ended),
         }
-        join(&mut self.space, ended)
+        let flows = join(&mut self.space, ended);
+        without_idle_doubt(&mut self.space, flows)
     }
 
     fn arrive(&mut self, flow: Flow, connection: Connection, ended: &mut Vec<Flow>) {
@@ -370,7 +375,13 @@ impl<'k, 'p> Symbolic<'k, 'p> {
             let packets =
                 Piece { by: flow.by.clone(), limited: flow.limited, ..Piece::new(flow.set, flow.now.mark) };
             for piece in self.chains.send(&mut self.space, name, chain, &packets, &flow.now) {
-                let mut next = Flow { set: piece.set, limited: piece.limited, by: piece.by, ..flow.clone() };
+                let mut next = Flow {
+                    set: piece.set,
+                    limited: piece.limited,
+                    doubt: piece.doubt,
+                    by: piece.by,
+                    ..flow.clone()
+                };
                 next.now.mark = piece.mark;
                 next.now.untracked |= piece.untracked;
                 match piece.decision {
@@ -481,6 +492,22 @@ fn is_translated(flow: &Flow) -> bool {
     flow.now.set.contains(&(Field::State, new))
 }
 
+/// Doubt that changes no fate is none.
+fn without_idle_doubt(space: &mut Space, mut flows: Vec<Flow>) -> Vec<Flow> {
+    if flows.iter().all(|flow| flow.doubt == Doubt::None) {
+        return flows;
+    }
+    for at in 0..flows.len() {
+        let others = flows.iter().filter(|other| other.fate != flows[at].fate).map(|other| other.set);
+        let others: Vec<PacketSet> = others.collect();
+        let others = space.union_of(others);
+        if space.intersection(flows[at].set, others).is_empty() {
+            flows[at].doubt = Doubt::None;
+        }
+    }
+    join(space, flows)
+}
+
 /// Flows with one fate are one.
 fn join(space: &mut Space, flows: Vec<Flow>) -> Vec<Flow> {
     let mut joined: Vec<Flow> = Vec::new();
@@ -490,6 +517,7 @@ fn join(space: &mut Space, flows: Vec<Flow>) -> Vec<Flow> {
                 && own.proxied == flow.proxied
                 && own.by == flow.by
                 && own.limited == flow.limited
+                && own.doubt == flow.doubt
                 && (flow.fate.is_some() || own.now == flow.now)
         };
         match joined.iter_mut().find(same) {
