@@ -1,5 +1,6 @@
 //! What checks look at.
 
+use super::reach::Reach;
 use crate::ir::Program;
 use crate::model::Resources;
 use crate::resolve::Cluster;
@@ -18,6 +19,7 @@ pub struct ClusterContext<'c, 'r> {
     /// everything that selectors can select
     pub everyone: Everyone<'c, 'r>,
     prospects: OnceCell<Prospects<'r>>,
+    reach: OnceCell<Option<Reach>>,
 }
 
 impl<'c, 'r> ClusterContext<'c, 'r> {
@@ -28,12 +30,18 @@ impl<'c, 'r> ClusterContext<'c, 'r> {
             cluster,
             everyone: cluster.everyone(),
             prospects: OnceCell::new(),
+            reach: OnceCell::new(),
         }
     }
 
     /// Whom a policy selects.
     pub fn selected(&self, policy: &Policy) -> Selection<'c, 'r> {
         self.everyone.select(&policy.selector)
+    }
+
+    /// Which rules packets reach; `None` for a cluster that is too large for it.
+    pub fn reach(&self) -> Option<&Reach> {
+        self.reach.get_or_init(|| super::reach::reach(self)).as_ref()
     }
 
     /// The pods that selectors pass over.

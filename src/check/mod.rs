@@ -7,6 +7,7 @@
 //! | `loadable` | what `iptables-restore`, `ipset` and the kernel refuse to take |
 //! | `policy`, `host`, `service` | mistakes, one file each, whose header is their documentation |
 //! | `context`, `rule_facts` | what mistakes are found in |
+//! | `reach` | which rules packets reach, for the checks about order |
 //! | `page` | a mistake's page of documentation, made from its file |
 //!
 //! A check is a [`Check`]: an id, how bad and how sure it is, and a function that finds it. To add
@@ -36,6 +37,7 @@ pub mod loadable;
 pub mod outcome;
 pub mod page;
 mod policy;
+mod reach;
 mod rule_facts;
 mod run;
 mod service;
@@ -86,6 +88,7 @@ impl Check {
 /// All checks, by id.
 pub const CHECKS: &[&Check] = &[
     &policy::all_replaced::CHECK,
+    &policy::undone::CHECK,
     &policy::contained_cidr::CHECK,
     &policy::by_hand::CHECK,
     &host::disabled_pool::CHECK,
@@ -93,6 +96,7 @@ pub const CHECKS: &[&Check] = &[
     &host::untracked_answers::CHECK,
     &policy::duplicate_cidr::CHECK,
     &policy::empty_policy::CHECK,
+    &policy::equal_order::CHECK,
     &host::forward_denies::CHECK,
     &host::lockout::CHECK,
     &host::without_expected_ips::CHECK,
@@ -108,11 +112,13 @@ pub const CHECKS: &[&Check] = &[
     &host::node_ports::CHECK,
     &policy::one_family_nets::CHECK,
     &service::pod_port_in_pre_dnat::CHECK,
+    &policy::no_effect::CHECK,
     &policy::missing_tier::CHECK,
     &policy::selects_nothing::CHECK,
     &host::pool_modes::CHECK,
     &policy::port_item::CHECK,
     &host::pre_dnat_without_deny::CHECK,
+    &policy::never_reached::CHECK,
     &policy::selector_nothing::CHECK,
     &policy::rules_without_type::CHECK,
     &service::address_in_nets::CHECK,

@@ -150,6 +150,15 @@ impl<'c, 'r> Everyone<'c, 'r> {
         self.select_part(selector.root())
     }
 
+    /// All pods and host endpoints.
+    pub fn endpoints(&self) -> Selection<'c, 'r> {
+        let contributors = self.contributors;
+        let mut bits = Bits::none(contributors.len());
+        bits.insert_range(0, contributors.pods.len() as u32);
+        contributors.hosts().for_each(|(number, _)| bits.insert(number));
+        Selection { bits, contributors }
+    }
+
     /// A selection of nobody.
     pub fn nobody(&self) -> Selection<'c, 'r> {
         Selection { bits: Bits::none(self.contributors.len()), contributors: self.contributors }
@@ -209,6 +218,15 @@ impl<'c, 'r> Selection<'c, 'r> {
     /// Takes out whom another selection has.
     pub fn subtract(&mut self, other: &Selection<'_, '_>) {
         self.bits.subtract(&other.bits);
+    }
+
+    /// Those that another selection has, and those that it has not.
+    pub fn split(self, other: &Selection<'_, '_>) -> (Self, Self) {
+        let (mut inside, mut outside) = (self.bits.clone(), self.bits);
+        inside.intersect(&other.bits);
+        outside.subtract(&other.bits);
+        let of = |bits| Selection { bits, contributors: self.contributors };
+        (of(inside), of(outside))
     }
 
     /// How many network sets there are.
