@@ -42,6 +42,11 @@ pub fn run(collected: &Collected, request: &Request<'_>) -> Report {
             run(&context, &mut diagnostics);
         }
     }
+    if context.reach().is_none() {
+        let message = "the cluster is too large to find out which rules packets reach: nothing is said about the order of \
+                       policies and rules";
+        diagnostics.push(Diagnostic::new("order-not-checked", Severity::Note, None, message));
+    }
     let nodes: Vec<&str> = match request.node {
         Some(node) => vec![node],
         None => cluster.node_names().collect(),

@@ -65,6 +65,35 @@ impl Space {
         self.family
     }
 
+    /// Forgets results of operations that are kept in case they are asked for again. Sets stay.
+    pub fn forget_results(&mut self) {
+        self.results = FxHashMap::default();
+    }
+
+    /// A point in time, for [`Space::forget_since`].
+    pub fn now(&self) -> Moment {
+        Moment(self.nodes.len())
+    }
+
+    /// Forgets every set that was made since a point in time: they must not be used any more.
+    pub fn forget_since(&mut self, Moment(length): Moment) {
+        let length = length.max(2);
+        for number in (length..self.nodes.len()).rev() {
+            let hash = hash(&self.nodes[number]);
+            let number = number as u32;
+            if self.known.get(&hash) == Some(&number) {
+                self.known.remove(&hash);
+            } else if let Some(others) = self.collided.get_mut(&hash) {
+                others.retain(|other| *other != number);
+            }
+        }
+        if self.nodes.len() > length {
+            self.nodes.truncate(length);
+            let kept = |set: &PacketSet| (set.0 as usize) < length;
+            self.results.retain(|(_, a, b), result| kept(a) && kept(b) && kept(result));
+        }
+    }
+
     /// How many nodes there are.
     pub fn len(&self) -> usize {
         self.nodes.len()
@@ -124,9 +153,7 @@ impl Space {
             return only;
         }
         let node = Node { field, lasts: edges.lasts.into(), targets: edges.targets.into() };
-        let mut hasher = FxHasher::default();
-        node.hash(&mut hasher);
-        let hash = hasher.finish();
+        let hash = hash(&node);
         let number = u32::try_from(self.nodes.len()).expect("fewer nodes than 32 bits can count");
         match self.known.get(&hash) {
             None => {
@@ -144,6 +171,16 @@ impl Space {
         self.nodes.push(node);
         PacketSet(number)
     }
+}
+
+/// A point in the life of a [`Space`].
+#[derive(Debug, Clone, Copy)]
+pub struct Moment(usize);
+
+fn hash(node: &Node) -> u64 {
+    let mut hasher = FxHasher::default();
+    node.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The answers of a node in the making, in order.

@@ -25,5 +25,5 @@ mod sample;
 mod tests;
 
 pub use cubes::Cube;
-pub use diagram::{PacketSet, Space};
+pub use diagram::{Moment, PacketSet, Space};
 pub use field::{Field, Range};

@@ -156,3 +156,23 @@ fn a_rewritten_field_has_the_new_value() {
     let there = space.with_value(Field::Destination, 77);
     assert_eq!(moved, space.intersection(there, tcp));
 }
+
+#[test]
+fn what_is_forgotten_can_be_made_again() {
+    let mut space = Space::new(Family::V4);
+    let kept = space.with(Field::Destination, &[(0, 9)]);
+    let before = space.now();
+    let make = |space: &mut Space| {
+        let other = space.with(Field::Destination, &[(5, 20)]);
+        let both = space.intersection(kept, other);
+        (other, both, space.union(kept, other))
+    };
+    let first = make(&mut space);
+    let length = space.len();
+    space.forget_since(before);
+    assert!(space.len() < length);
+    assert_eq!(space.with(Field::Destination, &[(0, 9)]), kept);
+    assert_eq!(make(&mut space), first);
+    assert_eq!(space.len(), length);
+    assert!(space.contains(first.1, &[0, 0, 0, 0, 0, 0, 7, 0]) && !space.contains(first.1, &[0; 8]));
+}

@@ -10,13 +10,15 @@ use super::policy::direction;
 use crate::ir::Family;
 use crate::model::calico::{Action, Direction};
 use crate::resolve::policy::Policy;
-use crate::resolve::view::Rule;
+use crate::resolve::view::{Rule, SetMembers};
 use crate::space::PacketSet;
 use rustc_hash::{FxHashMap, FxHashSet};
 use sets::RuleSets;
 
 /// Policies times endpoints that are gone through at most; a cluster beyond that is not looked at.
 const MOST: usize = 400_000_000;
+/// Members of sets that are kept at most, for the same reason: each takes some 50 bytes.
+const MEMBERS: usize = 6_000_000;
 /// Rules that keep packets from another, that are kept for the message.
 const TAKERS: usize = 3;
 
@@ -82,6 +84,9 @@ pub fn reach(ctx: &ClusterContext<'_, '_>) -> Option<Reach> {
     if policies.len().saturating_mul(ctx.cluster.pods().len()) > MOST {
         return None;
     }
+    if members(ctx) > MEMBERS {
+        return None;
+    }
     let groups = groups(ctx);
     let mut reach = Reach::default();
     for group in &groups {
@@ -92,8 +97,18 @@ pub fn reach(ctx: &ClusterContext<'_, '_>) -> Option<Reach> {
         let mut sets = RuleSets::new(ctx.cluster, family);
         let mut matched: FxHashMap<RuleId, PacketSet> = FxHashMap::default();
         for (number, policy) in policies.iter().enumerate().filter(|(_, policy)| is_ordinary(policy)) {
-            alone(&mut sets, number, policy, &mut matched, &mut reach);
+            for (direction, _, rules) in direction::of(policy).into_iter().filter(|(_, governs, _)| *governs)
+            {
+                for (place, rule) in rules.iter().enumerate() {
+                    matched.insert((number, direction, place), sets.rule(rule));
+                }
+            }
+            // in a space of its own: what is worked out here is not needed again
+            alone(&mut RuleSets::new(ctx.cluster, family), number, policy, &mut reach);
         }
+        // what each group needs is forgotten after it; that goes through the results that are kept
+        sets.space.forget_results();
+        let before = sets.space.now();
         for group in &groups {
             for direction in [Direction::Ingress, Direction::Egress] {
                 let mut walk = Walk {
@@ -104,6 +119,7 @@ pub fn reach(ctx: &ClusterContext<'_, '_>) -> Option<Reach> {
                     clashes: &mut clashes,
                 };
                 walk.endpoint(group, direction);
+                sets.space.forget_since(before);
             }
         }
     }
@@ -112,21 +128,23 @@ pub fn reach(ctx: &ClusterContext<'_, '_>) -> Option<Reach> {
     Some(reach)
 }
 
+/// How many members the sets have that rules refer to.
+fn members(ctx: &ClusterContext<'_, '_>) -> usize {
+    let sets = ctx.cluster.sets().map(|(index, ..)| match ctx.cluster.set_members(index) {
+        SetMembers::Nets(nets) => nets.v4.len() + nets.v6.len(),
+        SetMembers::Ports(members) => members.len(),
+    });
+    sets.sum()
+}
+
 /// The rules of a policy by themselves.
-fn alone(
-    sets: &mut RuleSets<'_, '_>,
-    number: usize,
-    policy: &Policy,
-    matched: &mut FxHashMap<RuleId, PacketSet>,
-    reach: &mut Reach,
-) {
+fn alone(sets: &mut RuleSets<'_, '_>, number: usize, policy: &Policy, reach: &mut Reach) {
     for (direction, _, rules) in direction::of(policy).into_iter().filter(|(_, governs, _)| *governs) {
         let mut taken = PacketSet::NONE;
         let mut before: Vec<(RuleId, PacketSet)> = Vec::new();
         for (place, rule) in rules.iter().enumerate() {
             let id = (number, direction, place);
             let set = sets.rule(rule);
-            matched.insert(id, set);
             let known = reach.rules.entry(id).or_default();
             known.matches |= !set.is_empty();
             if !sets.space.difference(set, taken).is_empty() {
@@ -200,13 +218,20 @@ impl Walk<'_, '_, '_> {
         };
         let governing: Vec<(usize, &[Rule])> =
             group.iter().filter_map(|number| Some((*number, rules_of(*number)?))).collect();
-        let mut left = PacketSet::ALL;
-        let mut taken: Vec<(RuleId, PacketSet)> = Vec::new();
-        let mut denied_by_tiers = PacketSet::NONE;
-        for tier in governing.chunk_by(|(a, _), (b, _)| policies[*a].tier_index == policies[*b].tier_index) {
+        let tiers =
+            || governing.chunk_by(|(a, _), (b, _)| policies[*a].tier_index == policies[*b].tier_index);
+        for tier in tiers() {
             if let [(only, _)] = tier {
                 self.reach.governing.insert(*only);
             }
+        }
+        if !self.has_news(&governing, direction) {
+            return;
+        }
+        let mut left = PacketSet::ALL;
+        let mut taken: Vec<(RuleId, PacketSet)> = Vec::new();
+        let mut denied_by_tiers = PacketSet::NONE;
+        for tier in tiers() {
             let mut passed = PacketSet::NONE;
             for (number, rules) in tier {
                 for (place, rule) in rules.iter().enumerate() {
@@ -245,6 +270,32 @@ impl Walk<'_, '_, '_> {
             }
             left = passed;
         }
+    }
+
+    /// Whether going through these policies may tell something that is not known yet: a rule that no
+    /// endpoint's packets have reached so far, or two policies of one order that may disagree.
+    fn has_news(&self, governing: &[(usize, &[Rule])], direction: Direction) -> bool {
+        let policies = self.ctx.cluster.policies();
+        let unreached = governing.iter().any(|(number, rules)| {
+            (0..rules.len()).any(|place| {
+                let known = self.reach.rules.get(&(*number, direction, place));
+                known.is_some_and(|known| known.matches && known.alone && !known.ever)
+            })
+        });
+        let may_disagree = |(first, second): (&(usize, &[Rule]), &(usize, &[Rule]))| {
+            let (a, b) = (&policies[first.0], &policies[second.0]);
+            let action = |rules: &[Rule]| rules.first().map(|rule| rule.action);
+            let one_action = |rules: &[Rule]| rules.iter().all(|rule| Some(rule.action) == action(rules));
+            a.tier_index == b.tier_index
+                && a.order == b.order
+                && !(one_action(first.1) && one_action(second.1) && action(first.1) == action(second.1))
+        };
+        // policies of one order stand together, but more than two may
+        let runs = governing.chunk_by(|a, b| {
+            (policies[a.0].tier_index, policies[a.0].order) == (policies[b.0].tier_index, policies[b.0].order)
+        });
+        unreached
+            || runs.into_iter().any(|run| run.iter().skip(1).any(|other| may_disagree((&run[0], other))))
     }
 
     /// Packets that a rule of a policy of the same order, whose name comes first, decides otherwise.
