@@ -25,6 +25,9 @@ const TAKERS: usize = 3;
 /// A rule: number of its policy in [`crate::resolve::Cluster::policies`], direction, place.
 pub type RuleId = (usize, Direction, usize);
 
+/// A policy that governs a direction, by its number, and its rules there.
+type Governing<'p> = (usize, &'p [Rule]);
+
 /// What is known of a rule.
 #[derive(Debug, Default, Clone)]
 pub struct Reached {
@@ -216,7 +219,7 @@ impl Walk<'_, '_, '_> {
             let of = direction::of(&policies[number]);
             of.into_iter().find(|(own, governs, _)| *own == direction && *governs).map(|(_, _, rules)| rules)
         };
-        let governing: Vec<(usize, &[Rule])> =
+        let governing: Vec<Governing<'_>> =
             group.iter().filter_map(|number| Some((*number, rules_of(*number)?))).collect();
         let tiers =
             || governing.chunk_by(|(a, _), (b, _)| policies[*a].tier_index == policies[*b].tier_index);
@@ -274,7 +277,7 @@ impl Walk<'_, '_, '_> {
 
     /// Whether going through these policies may tell something that is not known yet: a rule that no
     /// endpoint's packets have reached so far, or two policies of one order that may disagree.
-    fn has_news(&self, governing: &[(usize, &[Rule])], direction: Direction) -> bool {
+    fn has_news(&self, governing: &[Governing<'_>], direction: Direction) -> bool {
         let policies = self.ctx.cluster.policies();
         let unreached = governing.iter().any(|(number, rules)| {
             (0..rules.len()).any(|place| {
@@ -282,7 +285,7 @@ impl Walk<'_, '_, '_> {
                 known.is_some_and(|known| known.matches && known.alone && !known.ever)
             })
         });
-        let may_disagree = |(first, second): (&(usize, &[Rule]), &(usize, &[Rule]))| {
+        let may_disagree = |first: &Governing<'_>, second: &Governing<'_>| {
             let (a, b) = (&policies[first.0], &policies[second.0]);
             let action = |rules: &[Rule]| rules.first().map(|rule| rule.action);
             let one_action = |rules: &[Rule]| rules.iter().all(|rule| Some(rule.action) == action(rules));
@@ -294,8 +297,7 @@ impl Walk<'_, '_, '_> {
         let runs = governing.chunk_by(|a, b| {
             (policies[a.0].tier_index, policies[a.0].order) == (policies[b.0].tier_index, policies[b.0].order)
         });
-        unreached
-            || runs.into_iter().any(|run| run.iter().skip(1).any(|other| may_disagree((&run[0], other))))
+        unreached || runs.into_iter().any(|run| run.iter().skip(1).any(|other| may_disagree(&run[0], other)))
     }
 
     /// Packets that a rule of a policy of the same order, whose name comes first, decides otherwise.
@@ -304,7 +306,7 @@ impl Walk<'_, '_, '_> {
         id: RuleId,
         rule: &Rule,
         matched: PacketSet,
-        tier: &[(usize, &[Rule])],
+        tier: &[Governing<'_>],
         taken: &[(RuleId, PacketSet)],
     ) {
         let policies = self.ctx.cluster.policies();
