@@ -4,6 +4,8 @@
 
 mod common;
 
+use common::Numbers;
+
 use ipnet::{IpNet, Ipv4Net};
 use netpolc::ir::{
     Action, Address, Chain, ConntrackStates, Family, IpSet, MarkSpelling, Match, Matcher, Members, Origin,
@@ -21,30 +23,6 @@ use netpolc::syntax::ip_route::{Route, Way};
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-
-/// A small generator of numbers (xorshift64*).
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        (self.next() >> 33) as usize % limit
-    }
-
-    fn one_in(&mut self, chances: usize) -> bool {
-        self.below(chances) == 0
-    }
-
-    fn pick<T: Clone>(&mut self, items: &[T]) -> T {
-        items[self.below(items.len())].clone()
-    }
-}
 
 const INTERFACES: [&str; 4] = ["eth0", "eth1", "cali1", "cali2"];
 const PORTS: [u16; 5] = [0, 22, 80, 443, 30_000];
@@ -461,7 +439,7 @@ fn fate(fate: Fate, interfaces: &Interfaces) -> String {
 }
 
 fn compare(seed: u64, packets: usize) -> HashMap<String, usize> {
-    let mut numbers = Numbers(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut numbers = Numbers::new(seed);
     let program = program(&mut numbers);
     let (own, routes) = node();
     let interpreter = Interpreter { program: &program, interfaces: &own, routes: &routes };

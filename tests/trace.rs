@@ -27,6 +27,14 @@ const STORIES: [(&str, &[&str]); 8] = [
     ("node-to-the-api-server", &["--from", "node", "--to", "service:default/kubernetes"]),
 ];
 
+fn assert_snapshot(name: &str, text: &str) {
+    insta::with_settings!({
+        snapshot_path => root().join("snapshots/trace"),
+        prepend_module_to_snapshot => false,
+        omit_expression => true,
+    }, { insta::assert_snapshot!(name, text) });
+}
+
 #[test]
 fn questions_about_the_sample_cluster() {
     for (name, question) in STORIES {
@@ -38,11 +46,7 @@ fn questions_about_the_sample_cluster() {
             result.stderr,
             result.stdout
         );
-        insta::with_settings!({
-            snapshot_path => root().join("snapshots/trace"),
-            prepend_module_to_snapshot => false,
-            omit_expression => true,
-        }, { insta::assert_snapshot!(name, text) });
+        assert_snapshot(name, &text);
     }
 }
 
@@ -86,11 +90,7 @@ fn questions_about_dumps() {
             result.stderr,
             result.stdout
         );
-        insta::with_settings!({
-            snapshot_path => root().join("snapshots/trace"),
-            prepend_module_to_snapshot => false,
-            omit_expression => true,
-        }, { insta::assert_snapshot!(name, text) });
+        assert_snapshot(name, &text);
     }
     let result = run(&["trace", "--dump", &docker, "--from", "internet", "--to", "node"]);
     assert_eq!((result.status, &*result.stdout), (Some(2), ""));
