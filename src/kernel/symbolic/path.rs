@@ -372,8 +372,12 @@ impl<'k, 'p> Symbolic<'k, 'p> {
         let drops = self.chains.machine().table(name).chain(chain).chain.policy == ChainPolicy::Drop;
         let mut on = Vec::new();
         for flow in flows {
-            let packets =
-                Piece { by: flow.by.clone(), limited: flow.limited, ..Piece::new(flow.set, flow.now.mark) };
+            let packets = Piece {
+                by: flow.by.clone(),
+                limited: flow.limited,
+                doubt: flow.doubt,
+                ..Piece::new(flow.set, flow.now.mark)
+            };
             for piece in self.chains.send(&mut self.space, name, chain, &packets, &flow.now) {
                 let mut next = Flow {
                     set: piece.set,
