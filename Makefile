@@ -8,15 +8,18 @@ SHELL := /bin/sh
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 NETPOLC := $(TARGET)/release/netpolc
 
+# packages of Debian with what the tests with the kernel use
+KERNEL_TOOLS := iptables ipset iproute2 util-linux
+
 # the sample cluster, and the worker of it that `make run` compiles
 SAMPLE := fixtures/iks
 WORKER ?= 10.176.48.67
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test tools check bench fuzz clean
+.PHONY: help build run test kernel-test tools check bench fuzz clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build the release binary
 	$(CARGO) build --release --locked
@@ -37,13 +40,16 @@ test: tools ## fetch what the tests need and run all of them
 	$(CARGO) fetch --locked
 	$(CARGO) test --locked
 
+kernel-test: tools ## send packets through the real kernel, and compare with trace (NETPOLC_KERNEL_PACKETS=40000)
+	NETPOLC_KERNEL=1 $(CARGO) test --locked --test kernel_packets
+
 # Some tests ask the real kernel, in network namespaces of their own. Where they cannot, they say so.
 tools:
-	@command -v iptables-legacy-restore ipset unshare > /dev/null 2>&1 || { \
+	@command -v iptables-legacy-restore ipset unshare ip > /dev/null 2>&1 || { \
 	    test "$$(id -u)" = 0 && command -v apt-get > /dev/null && \
-	    { apt-get install -y -qq iptables ipset util-linux || \
-	      { apt-get update -qq && apt-get install -y -qq iptables ipset util-linux; }; }; } || \
-	    echo 'iptables (legacy) and ipset are not here and cannot be installed: tests with the kernel are skipped'
+	    { apt-get install -y -qq $(KERNEL_TOOLS) || \
+	      { apt-get update -qq && apt-get install -y -qq $(KERNEL_TOOLS); }; }; } || \
+	    echo 'iptables (legacy), ipset and ip are not here and cannot be installed: tests with the kernel are skipped'
 
 check: ## what CI runs: formatting, lints, tests, documentation
 	$(CARGO) fmt --check

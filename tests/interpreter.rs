@@ -334,8 +334,8 @@ impl Interpreter<'_> {
             return Ok(());
         }
         match self.chain(table, &chain, packet) {
-            // types of ICMP that are errors get no answer
-            Some("reject") if packet.protocol == 1 && packet.sport == 3 => {
+            // types of ICMP that are errors get no answer, nor does a tunnel's packet
+            Some("reject") if packet.protocol == 4 || (packet.protocol == 1 && packet.sport == 3) => {
                 Err(format!("dropped {}", hook.name()))
             }
             Some("reject") => Err(format!("rejected {}", hook.name())),

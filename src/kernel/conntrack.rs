@@ -16,6 +16,9 @@ pub enum Connection {
     AnswerToUntracked,
 }
 
+/// IPv4 and IPv6 in another packet.
+pub const TUNNELS: [u8; 2] = [4, 41];
+
 /// The state of a packet that is not exempt from tracking.
 pub fn state(packet: &Packet<'_>, connection: Connection) -> ConntrackStates {
     if is_never_tracked(packet) {
@@ -34,27 +37,76 @@ pub fn state(packet: &Packet<'_>, connection: Connection) -> ConntrackStates {
     }
 }
 
-/// Neighbour discovery and listener reports of IPv6.
+/// Neighbour discovery without redirects, listener reports and multicast router discovery of IPv6
+/// (`noct_valid_new`, `net/netfilter/nf_conntrack_proto_icmpv6.c`).
 fn is_never_tracked(packet: &Packet<'_>) -> bool {
-    packet.family == Family::V6 && packet.protocol == ICMP_V6 && matches!(packet.source_port, 130..=137 | 143)
+    packet.family == Family::V6
+        && packet.protocol == ICMP_V6
+        && matches!(packet.source_port, 130..=136 | 143 | 151 | 152)
 }
 
-/// Of ICMP only requests do; errors that quote an unknown packet, and answers, do not.
+/// Of ICMP only requests do; errors that quote an unknown packet, and answers, do not. Nor does ICMP of the other
+/// family (`nf_conntrack_icmp_packet` and `nf_conntrack_icmpv6_packet` look at the family first).
 fn begins_a_connection(packet: &Packet<'_>) -> bool {
     match (packet.family, packet.protocol) {
         // echo, timestamp, information, address mask
         (Family::V4, ICMP) => matches!(packet.source_port, 8 | 13 | 15 | 17),
         // echo, node information
         (Family::V6, ICMP_V6) => matches!(packet.source_port, 128 | 139),
-        _ => true,
+        (_, protocol) => !matches!(protocol, ICMP | ICMP_V6),
     }
 }
 
-/// Whether the kernel answers a rejected packet. It sends no error about an error.
+/// Whether the kernel answers a rejected packet. It sends no error about an error, and none about a packet whose
+/// checksum is wrong; it takes whatever follows the header for a checksum's, unless it knows the protocol to have
+/// none (`nf_reject_verify_csum`, `include/net/netfilter/nf_reject.h`). Packets in packets add up to anything.
 pub fn is_answered(packet: &Packet<'_>) -> bool {
     match (packet.family, packet.protocol) {
         (Family::V4, ICMP) => matches!(packet.source_port, 0 | 8 | 9 | 10 | 13..=18),
         (Family::V6, ICMP_V6) => packet.source_port >= 128,
-        _ => true,
+        (_, protocol) => !TUNNELS.contains(&protocol),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn icmp_has_its_own_states() {
+        let state_of = |family, protocol, kind| {
+            let packet = Packet {
+                family,
+                source: 1,
+                destination: 2,
+                protocol,
+                source_port: kind,
+                destination_port: 0,
+                syn: false,
+                in_interface: "eth0",
+                out_interface: "",
+                mark: 0,
+                state: ConntrackStates(0),
+                untracked: false,
+            };
+            state(&packet, Connection::First)
+        };
+        let cases = [
+            (Family::V4, ICMP, 8, ConntrackStates::NEW),
+            (Family::V4, ICMP, 3, ConntrackStates::INVALID),
+            // of the other family
+            (Family::V4, ICMP_V6, 128, ConntrackStates::INVALID),
+            (Family::V6, ICMP, 8, ConntrackStates::INVALID),
+            (Family::V6, ICMP_V6, 128, ConntrackStates::NEW),
+            (Family::V6, ICMP_V6, 136, ConntrackStates::UNTRACKED),
+            // a redirect
+            (Family::V6, ICMP_V6, 137, ConntrackStates::INVALID),
+            (Family::V6, ICMP_V6, 143, ConntrackStates::UNTRACKED),
+            (Family::V6, ICMP_V6, 151, ConntrackStates::UNTRACKED),
+            (Family::V6, ICMP_V6, 153, ConntrackStates::INVALID),
+        ];
+        for (family, protocol, kind, wanted) in cases {
+            assert_eq!(state_of(family, protocol, kind), wanted, "{family:?} {protocol} {kind}");
+        }
     }
 }

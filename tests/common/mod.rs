@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "each test crate uses its part")]
 
+pub mod clusters;
+pub mod packets;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -4,7 +4,7 @@ use super::chain::{Attribution, Chains, Decision, Piece, RuleRef};
 use super::interfaces::{Interfaces, NO_INTERFACE};
 use super::matches::{Doubt, Matches, state_value};
 use crate::ir::{ChainPolicy, ConntrackStates, Family, TableName};
-use crate::kernel::conntrack::Connection;
+use crate::kernel::conntrack::{Connection, TUNNELS};
 use crate::kernel::machine::Machine;
 use crate::kernel::packet::{ICMP, ICMP_V6, SCTP, TCP, number};
 use crate::kernel::path::Hook;
@@ -409,6 +409,9 @@ impl<'k, 'p> Symbolic<'k, 'p> {
             Family::V4 => vec![(1, 7), (11, 12), (19, 255)],
             Family::V6 => vec![(0, 127)],
         });
+        let tunnels = TUNNELS.map(|protocol| (u128::from(protocol), u128::from(protocol)));
+        let tunnels = self.space.with(Field::Protocol, &tunnels);
+        let errors = self.space.union(errors, tunnels);
         let (silent, told) =
             (self.space.intersection(flow.set, errors), self.space.difference(flow.set, errors));
         for (set, fate) in [(silent, Fate::Dropped(hook)), (told, Fate::Rejected(hook))] {
@@ -429,10 +432,13 @@ impl<'k, 'p> Symbolic<'k, 'p> {
     /// Splits packets by the state that conntrack gives them.
     fn track(&mut self, flow: Flow, connection: Connection) -> Vec<Flow> {
         let v4 = self.space.family() == Family::V4;
-        let never = if v4 { PacketSet::NONE } else { self.icmp(&[(130, 137), (143, 143)]) };
+        let never = if v4 { PacketSet::NONE } else { self.icmp(&[(130, 136), (143, 143), (151, 152)]) };
         let requests: &[Range] =
             if v4 { &[(8, 8), (13, 13), (15, 15), (17, 17)] } else { &[(128, 128), (139, 139)] };
-        let (icmp, requests) = (self.icmp(&[(0, 0xffff)]), self.icmp(requests));
+        let requests = self.icmp(requests);
+        // of the other family as well
+        let either = [ICMP, ICMP_V6].map(|protocol| (u128::from(protocol), u128::from(protocol)));
+        let icmp = self.space.with(Field::Protocol, &either);
         let mut begins_nothing = self.space.difference(icmp, requests);
         if connection == Connection::AnswerToUntracked {
             let protocols = [TCP, SCTP].map(|protocol| (u128::from(protocol), u128::from(protocol)));

@@ -1,0 +1,134 @@
+//! Packets of random clusters and of recorded ones, drawn at the values where rules change.
+
+use super::root;
+use netpolc::ir::{ConntrackStates, Family, Members, Program};
+use netpolc::kernel::conntrack::Connection;
+use netpolc::kernel::packet::{Packet, TCP, number};
+use netpolc::kernel::route::Routes;
+use netpolc::space::Field;
+use std::path::PathBuf;
+
+/// Folders of recorded clusters: those of the repository, and more where they are found.
+pub fn recorded() -> Vec<PathBuf> {
+    let mut folders = vec![root().join("fixtures/golden")];
+    let beside = root().join("../shared");
+    let golden = std::env::var_os("NETPOLC_SHARED").map_or(beside, PathBuf::from).join("golden");
+    folders.extend(["synthetic", "services", "faults"].map(|name| golden.join(name)));
+    let entries = folders.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten();
+    let mut clusters: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    clusters.retain(|path| path.join("golden/ip-addr.json").exists());
+    clusters.sort();
+    clusters
+}
+
+/// A small generator of numbers, the same in every run (SplitMix64).
+pub struct Numbers(pub u64);
+
+impl Numbers {
+    /// Any number.
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
+    }
+
+    /// One of several.
+    pub fn pick<'s, T>(&mut self, items: &'s [T]) -> &'s T {
+        &items[self.next() as usize % items.len()]
+    }
+}
+
+/// Values at which something may change: those that rules, sets, routes and addresses speak of, and
+/// their neighbours.
+pub struct Values {
+    /// with their neighbours, in order
+    pub addresses: Vec<u128>,
+    /// also types of ICMP
+    pub ports: Vec<u16>,
+    /// in order
+    pub interfaces: Vec<String>,
+}
+
+/// The values that matter to packets of a family.
+pub fn values(program: &Program, family: Family, routes: &Routes) -> Values {
+    let rules = if family == Family::V4 { &program.v4 } else { &program.v6 };
+    let (mut addresses, mut ports, mut interfaces) = (vec![0, 5], vec![0, 8, 128], vec!["ethX".to_owned()]);
+    let mut net = |net: ipnet::IpNet| addresses.extend([number(net.network()), number(net.broadcast())]);
+    for set in program.sets.iter().filter(|set| set.family == family) {
+        match &set.members {
+            Members::Addresses(all) => all.iter().for_each(|address| net((*address).into())),
+            Members::Nets(nets) if family == Family::V4 => nets.v4.iter().for_each(|own| net((*own).into())),
+            Members::Nets(nets) => nets.v6.iter().for_each(|own| net((*own).into())),
+            Members::Ports(members) => members.iter().for_each(|member| {
+                net(member.address.into());
+                ports.push(member.port);
+            }),
+        }
+    }
+    for rule in rules.tables.iter().flat_map(|table| table.chains.iter().flat_map(|chain| &chain.rules)) {
+        for one in &rule.matches {
+            use netpolc::ir::Matcher;
+            match &one.on {
+                Matcher::Address(_, all) => all.iter().for_each(|address| net(address.net())),
+                Matcher::Ports(_, ranges) => ports.extend(ranges.iter().flat_map(|(a, b)| [*a, *b])),
+                Matcher::Port(_, first, last) => ports.extend([*first, *last]),
+                Matcher::Icmp(kind, _) => ports.push(u16::from(*kind)),
+                Matcher::InInterface(name) | Matcher::OutInterface(name) => {
+                    interfaces.push(name.replace('+', "unknown"));
+                }
+                _ => {}
+            }
+        }
+    }
+    for (range, _) in routes.ranges(family) {
+        addresses.extend([range.0, range.1]);
+    }
+    interfaces.extend(routes.interfaces().map(str::to_owned));
+    let largest = Field::Source.largest(family);
+    let near = addresses
+        .iter()
+        .flat_map(|a| [a.saturating_sub(1), *a, (*a + u128::from(*a < largest)).min(largest)]);
+    let mut near: Vec<u128> = near.collect();
+    near.sort_unstable();
+    near.dedup();
+    let near_ports = ports.iter().flat_map(|p| [p.saturating_sub(1), *p, p.saturating_add(1)]).collect();
+    interfaces.sort();
+    interfaces.dedup();
+    Values { addresses: near, ports: near_ports, interfaces }
+}
+
+/// A packet with such values, from an interface or from a process.
+pub fn random<'a>(
+    numbers: &mut Numbers,
+    family: Family,
+    values: &'a Values,
+    connection: Connection,
+) -> Packet<'a> {
+    let protocols = [6, 6, 17, 17, 132, 136, 1, 58, 4, 112, 33];
+    let protocol = *numbers.pick(&protocols);
+    let mut port = || *numbers.pick(&values.ports);
+    let (source_port, destination_port) = (port(), port());
+    // types and codes of ICMP have eight bits
+    let bits = if matches!(protocol, 1 | 58) { 0xff } else { 0xffff };
+    let (source_port, destination_port) = (source_port & bits, destination_port & bits);
+    let with_ports = matches!(protocol, 1 | 6 | 17 | 33 | 58 | 132 | 136);
+    Packet {
+        family,
+        source: *numbers.pick(&values.addresses),
+        destination: *numbers.pick(&values.addresses),
+        protocol,
+        source_port: if with_ports { source_port } else { 0 },
+        destination_port: if with_ports { destination_port } else { 0 },
+        syn: protocol == TCP && connection == Connection::First,
+        in_interface: if numbers.next().is_multiple_of(4) {
+            ""
+        } else {
+            numbers.pick::<String>(&values.interfaces).as_str()
+        },
+        out_interface: "",
+        mark: 0,
+        state: ConntrackStates::INVALID,
+        untracked: false,
+    }
+}

@@ -1,0 +1,118 @@
+//! Clusters whose rules are loaded, each at one node.
+
+use super::common::packets::recorded;
+use super::common::{clusters, root};
+use netpolc::model::{InvalidMode, Resources, collect, lower};
+use netpolc::resolve::view::NodeView;
+use netpolc::resolve::{Cluster, NodeRequest};
+use netpolc::source::{self, Input, Options};
+use netpolc::syntax::ip_route::Route;
+use netpolc::syntax::{ip_addr, ip_route};
+use netpolc::trace::assume;
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use std::path::{Path, PathBuf};
+
+/// A cluster and one of its nodes.
+pub struct Case {
+    /// what messages call it
+    pub name: String,
+    cluster: PathBuf,
+    node: &'static str,
+    addresses: PathBuf,
+    routes: Vec<PathBuf>,
+}
+
+/// Packets of a random cluster: they are small, and many clusters show more than many packets.
+const PACKETS_EACH: usize = 250;
+
+/// The addresses of a node of a random cluster.
+const ADDRESSES: &str = r#"[
+ {"ifname": "eth0", "addr_info": [{"local": "10.0.0.11", "prefixlen": 24}, {"local": "2001:db8::b", "prefixlen": 64}]},
+ {"ifname": "eth1", "addr_info": [{"local": "203.0.113.11", "prefixlen": 28}]}
+]
+"#;
+
+/// Where files are that are needed to do it again.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kernel-packets").join(name);
+    std::fs::create_dir_all(&folder).expect("a folder");
+    folder
+}
+
+/// The clusters for so many packets: recorded ones, the sample, and random ones.
+pub fn all(packets: usize) -> Vec<Case> {
+    let mut cases: Vec<Case> = recorded()
+        .into_iter()
+        .map(|folder| {
+            let golden = folder.join("golden");
+            let routes = ["ip-route.json", "ip-route6.json"].map(|name| golden.join(name));
+            Case {
+                name: folder.file_name().expect("a folder").to_string_lossy().into_owned(),
+                cluster: folder.join("cluster.yaml"),
+                node: "node-1",
+                addresses: golden.join("ip-addr.json"),
+                routes: routes.into_iter().filter(|path| path.exists()).collect(),
+            }
+        })
+        .collect();
+    cases.push(Case {
+        name: "iks".to_owned(),
+        cluster: root().join("fixtures/iks/cluster"),
+        node: "10.176.48.67",
+        addresses: root().join("fixtures/iks/node/10.176.48.67/ip-addr.json"),
+        routes: Vec::new(),
+    });
+    let count = (packets / PACKETS_EACH).saturating_sub(cases.len()).max(10);
+    cases.extend((0..count).map(random));
+    cases
+}
+
+/// A random cluster, the same for the same number.
+fn random(number: usize) -> Case {
+    let mut seed = [0; 32];
+    seed[..8].copy_from_slice(&(number as u64).to_le_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let objects = clusters::objects().new_tree(&mut runner).expect("a cluster").current();
+    let name = format!("random-{number}");
+    let (cluster, addresses) = (folder(&name).join("cluster.yaml"), folder(&name).join("ip-addr.json"));
+    std::fs::write(&cluster, objects.join("---\n")).expect("the cluster is written");
+    std::fs::write(&addresses, ADDRESSES).expect("the addresses are written");
+    Case { name, cluster, node: "node-1", addresses, routes: Vec::new() }
+}
+
+impl Case {
+    /// The node as its agent would see it, and its routes.
+    pub fn view(&self) -> (NodeView, Vec<Route>) {
+        let text = |path: &Path| {
+            std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        };
+        let read = source::read(&[Input::Path(self.cluster.clone())], &Options::default(), lower);
+        let resources: Resources = collect(read.values, InvalidMode::Skip).resources;
+        let cluster = Cluster::new(&resources);
+        let addresses = ip_addr::parse(&text(&self.addresses)).expect("addresses");
+        let request = NodeRequest { node: self.node, interfaces: Some(&addresses) };
+        let view = cluster.view(&request).view.expect("the node is there");
+        let routes = match &self.routes[..] {
+            [] => assume::routes(&cluster, &view, &mut Vec::new()),
+            given => given.iter().flat_map(|path| ip_route::parse(&text(path)).expect("routes")).collect(),
+        };
+        (view, routes)
+    }
+
+    /// Writes rows of packets, and says how `trace` is asked about them.
+    pub fn how_to_repeat(&self, rows: &str) -> String {
+        let packets = folder(&self.name).join("packets.tsv");
+        std::fs::write(&packets, rows).expect("the packets are written");
+        let routes: String =
+            self.routes.iter().map(|path| format!(" --node-routes {}", path.display())).collect();
+        format!(
+            "netpolc trace {} --invalid skip --node {} --node-addresses {}{routes} --packets {}",
+            self.cluster.display(),
+            self.node,
+            self.addresses.display(),
+            packets.display()
+        )
+    }
+}
