@@ -57,12 +57,13 @@ fn begins_a_connection(packet: &Packet<'_>) -> bool {
     }
 }
 
-/// Whether the kernel answers a rejected packet. It sends no error about an error, and none about a packet whose
-/// checksum is wrong; it takes whatever follows the header for a checksum's, unless it knows the protocol to have
+/// Whether the kernel answers a rejected packet. It sends no error about an error, for which it also takes router
+/// discovery of IPv4, types 9 and 10 (`icmp_pointers`, `net/ipv4/icmp.c`), and none about a packet whose checksum is
+/// wrong. It takes whatever follows the header for something with a checksum, unless it knows the protocol to have
 /// none (`nf_reject_verify_csum`, `include/net/netfilter/nf_reject.h`). Packets in packets add up to anything.
 pub fn is_answered(packet: &Packet<'_>) -> bool {
     match (packet.family, packet.protocol) {
-        (Family::V4, ICMP) => matches!(packet.source_port, 0 | 8 | 9 | 10 | 13..=18),
+        (Family::V4, ICMP) => matches!(packet.source_port, 0 | 8 | 13..=18),
         (Family::V6, ICMP_V6) => packet.source_port >= 128,
         (_, protocol) => !TUNNELS.contains(&protocol),
     }
@@ -72,25 +73,36 @@ pub fn is_answered(packet: &Packet<'_>) -> bool {
 mod tests {
     use super::*;
 
+    /// A packet with this type of ICMP, or source port.
+    fn packet(family: Family, protocol: u8, kind: u16) -> Packet<'static> {
+        Packet {
+            family,
+            source: 1,
+            destination: 2,
+            protocol,
+            source_port: kind,
+            destination_port: 0,
+            syn: false,
+            in_interface: "eth0",
+            out_interface: "",
+            mark: 0,
+            state: ConntrackStates(0),
+            untracked: false,
+        }
+    }
+
+    #[test]
+    fn errors_and_packets_in_packets_are_not_answered() {
+        let answered = |family, protocol, kind| is_answered(&packet(family, protocol, kind));
+        let v4 = (0..=255).filter(|kind| answered(Family::V4, ICMP, *kind));
+        assert_eq!(v4.collect::<Vec<_>>(), [0, 8, 13, 14, 15, 16, 17, 18]);
+        assert!(answered(Family::V6, ICMP_V6, 128) && !answered(Family::V6, ICMP_V6, 127));
+        assert!(answered(Family::V4, TCP, 0) && !answered(Family::V4, 4, 0) && !answered(Family::V6, 41, 0));
+    }
+
     #[test]
     fn icmp_has_its_own_states() {
-        let state_of = |family, protocol, kind| {
-            let packet = Packet {
-                family,
-                source: 1,
-                destination: 2,
-                protocol,
-                source_port: kind,
-                destination_port: 0,
-                syn: false,
-                in_interface: "eth0",
-                out_interface: "",
-                mark: 0,
-                state: ConntrackStates(0),
-                untracked: false,
-            };
-            state(&packet, Connection::First)
-        };
+        let state_of = |family, protocol, kind| state(&packet(family, protocol, kind), Connection::First);
         let cases = [
             (Family::V4, ICMP, 8, ConntrackStates::NEW),
             (Family::V4, ICMP, 3, ConntrackStates::INVALID),

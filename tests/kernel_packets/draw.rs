@@ -12,8 +12,10 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Types of ICMP and ICMPv6 that conntrack or REJECT tells apart.
-const TYPES: [u16; 24] =
-    [0, 1, 2, 3, 4, 5, 8, 11, 12, 13, 14, 17, 18, 19, 127, 128, 129, 130, 133, 136, 137, 138, 139, 143];
+const TYPES: [u16; 28] = [
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 17, 18, 19, 127, 128, 129, 130, 133, 136, 137, 138,
+    139, 143,
+];
 
 /// Where packets of a family come from and go to.
 pub struct Places<'n> {

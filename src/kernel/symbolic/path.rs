@@ -406,7 +406,7 @@ impl<'k, 'p> Symbolic<'k, 'p> {
     /// Some packets the kernel does not answer.
     fn reject(&mut self, flow: Flow, hook: Hook, ended: &mut Vec<Flow>) {
         let errors = self.icmp(&match self.space.family() {
-            Family::V4 => vec![(1, 7), (11, 12), (19, 255)],
+            Family::V4 => vec![(1, 7), (9, 12), (19, 255)],
             Family::V6 => vec![(0, 127)],
         });
         let tunnels = TUNNELS.map(|protocol| (u128::from(protocol), u128::from(protocol)));
