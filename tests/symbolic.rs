@@ -2,13 +2,14 @@
 
 mod common;
 
+use common::packets::{random, recorded, values};
 use common::{Numbers, in_parallel, root};
 use netpolc::diagnostic::FileId;
 use netpolc::dump;
 use netpolc::felix;
-use netpolc::ir::{ChainPolicy, ConntrackStates, Family, Members, Program, RuleSet, TableName};
+use netpolc::ir::{ChainPolicy, Family, Program, RuleSet, TableName};
 use netpolc::kernel::conntrack::Connection;
-use netpolc::kernel::packet::{Packet, TCP, number};
+use netpolc::kernel::packet::Packet;
 use netpolc::kernel::route::Routes;
 use netpolc::kernel::symbolic::{Arrival, Attribution, Doubt, Fate, Flow, Interfaces, Symbolic};
 use netpolc::kernel::{Kernel, Machine, Outcome};
@@ -18,106 +19,7 @@ use netpolc::source::{self, Input, Options};
 use netpolc::space::{Field, PacketSet, Space};
 use netpolc::syntax::{ip_addr, ip_route};
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
-
-/// Folders of recorded clusters: those of the repository, and more where they are found.
-fn clusters() -> Vec<PathBuf> {
-    let mut folders = vec![root().join("fixtures/golden")];
-    let beside = root().join("../shared");
-    let golden = std::env::var_os("NETPOLC_SHARED").map_or(beside, PathBuf::from).join("golden");
-    folders.extend(["synthetic", "services", "faults"].map(|name| golden.join(name)));
-    let entries = folders.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten();
-    let mut clusters: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-    clusters.retain(|path| path.join("golden/ip-addr.json").exists());
-    clusters.sort();
-    clusters
-}
-
-/// Values at which something may change: those that rules, sets, routes and addresses speak of, and
-/// their neighbours.
-struct Values {
-    addresses: Vec<u128>,
-    ports: Vec<u16>,
-    interfaces: Vec<String>,
-}
-
-fn values(program: &Program, family: Family, routes: &Routes) -> Values {
-    let rules = if family == Family::V4 { &program.v4 } else { &program.v6 };
-    let (mut addresses, mut ports, mut interfaces) = (vec![0, 5], vec![0, 8, 128], vec!["ethX".to_owned()]);
-    let mut net = |net: ipnet::IpNet| addresses.extend([number(net.network()), number(net.broadcast())]);
-    for set in program.sets.iter().filter(|set| set.family == family) {
-        match &set.members {
-            Members::Addresses(all) => all.iter().for_each(|address| net((*address).into())),
-            Members::Nets(nets) if family == Family::V4 => nets.v4.iter().for_each(|own| net((*own).into())),
-            Members::Nets(nets) => nets.v6.iter().for_each(|own| net((*own).into())),
-            Members::Ports(members) => members.iter().for_each(|member| {
-                net(member.address.into());
-                ports.push(member.port);
-            }),
-        }
-    }
-    let chains = rules.tables.iter().flat_map(|table| table.hooks.iter().chain(&table.chains));
-    for rule in chains.flat_map(|chain| &chain.rules) {
-        for one in &rule.matches {
-            use netpolc::ir::Matcher;
-            match &one.on {
-                Matcher::Address(_, all) => all.iter().for_each(|address| net(address.net())),
-                Matcher::Ports(_, ranges) => ports.extend(ranges.iter().flat_map(|(a, b)| [*a, *b])),
-                Matcher::Port(_, first, last) => ports.extend([*first, *last]),
-                Matcher::Icmp(kind, _) => ports.push(u16::from(*kind)),
-                Matcher::InInterface(name) | Matcher::OutInterface(name) => {
-                    interfaces.push(name.replace('+', "unknown"));
-                }
-                _ => {}
-            }
-        }
-    }
-    for (range, _) in routes.ranges(family) {
-        addresses.extend([range.0, range.1]);
-    }
-    interfaces.extend(routes.interfaces().map(str::to_owned));
-    let largest = Field::Source.largest(family);
-    let near = addresses
-        .iter()
-        .flat_map(|a| [a.saturating_sub(1), *a, (*a + u128::from(*a < largest)).min(largest)]);
-    let mut near: Vec<u128> = near.collect();
-    near.sort_unstable();
-    near.dedup();
-    let near_ports = ports.iter().flat_map(|p| [p.saturating_sub(1), *p, p.saturating_add(1)]).collect();
-    interfaces.sort();
-    interfaces.dedup();
-    Values { addresses: near, ports: near_ports, interfaces }
-}
-
-fn random<'a>(
-    numbers: &mut Numbers,
-    family: Family,
-    values: &'a Values,
-    connection: Connection,
-) -> Packet<'a> {
-    let protocols = [6, 6, 17, 17, 132, 136, 1, 58, 4, 112, 33];
-    let protocol = numbers.pick(&protocols);
-    let mut port = || numbers.pick(&values.ports);
-    let (source_port, destination_port) = (port(), port());
-    // types and codes of ICMP have eight bits
-    let bits = if matches!(protocol, 1 | 58) { 0xff } else { 0xffff };
-    let (source_port, destination_port) = (source_port & bits, destination_port & bits);
-    let with_ports = matches!(protocol, 1 | 6 | 17 | 33 | 58 | 132 | 136);
-    Packet {
-        family,
-        source: numbers.pick(&values.addresses),
-        destination: numbers.pick(&values.addresses),
-        protocol,
-        source_port: if with_ports { source_port } else { 0 },
-        destination_port: if with_ports { destination_port } else { 0 },
-        syn: protocol == TCP && connection == Connection::First,
-        in_interface: if numbers.one_in(4) { "" } else { numbers.one_of(&values.interfaces).as_str() },
-        out_interface: "",
-        mark: 0,
-        state: ConntrackStates::INVALID,
-        untracked: false,
-    }
-}
+use std::path::Path;
 
 fn point(packet: &Packet<'_>, interfaces: &Interfaces) -> [u128; 8] {
     let mut values = [0; 8];
@@ -238,7 +140,7 @@ fn rules_that_are_not_understood_say_so() {
 
 #[test]
 fn sets_meet_the_fate_of_their_packets() {
-    let clusters = clusters();
+    let clusters = recorded();
     assert!(clusters.len() > 5);
     // two families, three kinds of connection: a bit more than a million packets in all
     let each = 1_050_000 / (clusters.len() * 6) + 1;

@@ -35,18 +35,18 @@ fn assert_snapshot(name: &str, text: &str) {
     }, { insta::assert_snapshot!(name, text) });
 }
 
+/// A command, and what it left.
+fn assert_run(name: &str, command: &str, result: &Run) {
+    let Run { status, stdout, stderr } = result;
+    let status = status.unwrap_or(-1);
+    assert_snapshot(name, &format!("$ netpolc {command}\nexit status {status}\n{stderr}\n{stdout}"));
+}
+
 #[test]
 fn questions_about_the_sample_cluster() {
     for (name, question) in STORIES {
         let result = trace(question);
-        let text = format!(
-            "$ netpolc trace … {}\nexit status {}\n{}\n{}",
-            question.join(" "),
-            result.status.unwrap_or(-1),
-            result.stderr,
-            result.stdout
-        );
-        assert_snapshot(name, &text);
+        assert_run(name, &format!("trace … {}", question.join(" ")), &result);
     }
 }
 
@@ -83,14 +83,7 @@ fn questions_about_dumps() {
         let own = "fixtures/iks/node/10.176.48.67/ip-addr.json";
         let addresses = if name == "dump-with-manifests" { own } else { addresses };
         let result = run(&[&["trace"], question, &["--node-addresses", addresses]].concat());
-        let text = format!(
-            "$ netpolc trace {} …\nexit status {}\n{}\n{}",
-            question.join(" "),
-            result.status.unwrap_or(-1),
-            result.stderr,
-            result.stdout
-        );
-        assert_snapshot(name, &text);
+        assert_run(name, &format!("trace {} …", question.join(" ")), &result);
     }
     let result = run(&["trace", "--dump", &docker, "--from", "internet", "--to", "node"]);
     assert_eq!((result.status, &*result.stdout), (Some(2), ""));

@@ -108,15 +108,11 @@ fn unloadable(view: &NodeView, refusals: Vec<Refusal>) -> Vec<Diagnostic> {
 }
 
 fn describe(Cause { at, first: refusal, tables }: &Cause) -> Diagnostic {
-    let family = |family: Family| match family {
-        Family::V4 => "IPv4",
-        Family::V6 => "IPv6",
-    };
     let named: Vec<String> = tables
         .iter()
         .map(|(of, table)| match table {
-            Some(table) => format!("{} {}", family(*of), table.name()),
-            None => format!("{} sets", family(*of)),
+            Some(table) => format!("{} {}", of.name(), table.name()),
+            None => format!("{} sets", of.name()),
         })
         .collect();
     let (what, reason) = (&refusal.what, &refusal.reason);

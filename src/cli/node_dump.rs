@@ -56,9 +56,10 @@ fn rules(path: &Path, files: &mut Files, node: &mut Node) -> io::Result<Vec<Diag
 
 /// Adds the tables of a dump to those of other dumps.
 fn add(set: RuleSet, node: &mut Node, at: Location) -> Option<Diagnostic> {
-    let (place, family) = match set.family {
-        Family::V4 => (&mut node.v4, "IPv4"),
-        Family::V6 => (&mut node.v6, "IPv6"),
+    let family = set.family.name();
+    let place = match set.family {
+        Family::V4 => &mut node.v4,
+        Family::V6 => &mut node.v6,
     };
     let Some(own) = place else {
         *place = Some(set);

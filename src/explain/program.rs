@@ -107,16 +107,12 @@ fn group_chain(name: &str, table: TableName, chain: &Chain) -> Explanation {
 }
 
 fn one_rule(family: Family, table: TableName, chain: &Chain, rule: &Rule) -> Explanation {
-    let family = match family {
-        Family::V4 => "IPv4",
-        Family::V6 => "IPv6",
-    };
     let hash = rule.hash.as_deref().unwrap_or_default();
     let mut explanation =
         Explanation::new("rule", format!("cali:{hash}"), crate::emit::origin::phrase(&rule.origin));
     explanation.at = rule.origin.at();
     explanation
-        .fact("table", format!("{family} {}", table.name()))
+        .fact("table", format!("{} {}", family.name(), table.name()))
         .fact("chain", &*chain.name)
-        .fact("rule", saved_rule(chain, rule, if family == "IPv4" { Family::V4 } else { Family::V6 }))
+        .fact("rule", saved_rule(chain, rule, family))
 }

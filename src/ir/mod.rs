@@ -68,6 +68,16 @@ pub enum Family {
     V6,
 }
 
+impl Family {
+    /// What people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Family::V4 => "IPv4",
+            Family::V6 => "IPv6",
+        }
+    }
+}
+
 /// The tables of one family that the kernel has loaded, in the order raw, mangle, nat, filter.
 #[derive(Debug, Clone)]
 pub struct RuleSet {

@@ -1,12 +1,10 @@
 //! Tables and sets, made ready to be walked: chains by number, sets as sorted ranges.
 
-use super::packet::number;
+use super::packet::{TCP, number, range, transport};
 use crate::ir::{
-    Action, Chain, ConntrackStates, Family, IpSet, Match, Matcher, Members, Protocol, Rule, RuleSet,
-    SetLookup, Side, TableName,
+    Action, Chain, ConntrackStates, Family, IpSet, Match, Matcher, Members, Rule, RuleSet, SetLookup, Side,
+    TableName,
 };
-use crate::model::core::TransportProtocol;
-use ipnet::IpNet;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// The tables of one family.
@@ -161,7 +159,7 @@ impl<'p> Table<'p> {
 
 fn condition<'p>(one: &'p Match, family: Family, sets: &FxHashMap<&str, usize>) -> Condition<'p> {
     let on = match &one.on {
-        Matcher::Protocol(protocol) => match protocol_number(protocol) {
+        Matcher::Protocol(protocol) => match protocol.number() {
             // protocol 0 stands for all
             Some(0) => On::Always(true),
             Some(number) => On::Protocol(number),
@@ -198,50 +196,35 @@ fn condition<'p>(one: &'p Match, family: Family, sets: &FxHashMap<&str, usize>) 
     Condition { negated: one.negated, on }
 }
 
-fn protocol_number(protocol: &Protocol) -> Option<u8> {
-    protocol.number()
-}
-
-/// First and last address.
-fn range(net: IpNet) -> (u128, u128) {
-    (number(net.network()), number(net.broadcast()))
-}
-
 fn compile_set(set: &IpSet) -> Set {
     match (&set.members, set.family) {
         (Members::Addresses(addresses), _) => {
-            ranges(addresses.iter().map(|address| (number(*address), number(*address))).collect())
+            joined(addresses.iter().map(|address| (number(*address), number(*address))).collect())
         }
-        (Members::Nets(nets), Family::V4) => ranges(nets.v4.iter().map(|net| range((*net).into())).collect()),
-        (Members::Nets(nets), Family::V6) => ranges(nets.v6.iter().map(|net| range((*net).into())).collect()),
+        (Members::Nets(nets), Family::V4) => joined(nets.v4.iter().map(|net| range((*net).into())).collect()),
+        (Members::Nets(nets), Family::V6) => joined(nets.v6.iter().map(|net| range((*net).into())).collect()),
         (Members::Ports(ports), _) => Set::Ports(
             ports
                 .iter()
-                .map(|member| (number(member.address), transport(member.protocol), member.port))
+                .map(|member| {
+                    (number(member.address), transport(member.protocol).unwrap_or(TCP), member.port)
+                })
                 .collect(),
         ),
     }
 }
 
 /// The same addresses as ranges in order that do not touch.
-fn ranges(mut all: Vec<(u128, u128)>) -> Set {
+fn joined(mut all: Vec<(u128, u128)>) -> Set {
     all.sort_unstable();
-    let mut joined: Vec<(u128, u128)> = Vec::with_capacity(all.len());
+    let mut ranges: Vec<(u128, u128)> = Vec::with_capacity(all.len());
     for (first, last) in all {
-        match joined.last_mut() {
+        match ranges.last_mut() {
             Some((_, end)) if first <= end.saturating_add(1) => *end = last.max(*end),
-            _ => joined.push((first, last)),
+            _ => ranges.push((first, last)),
         }
     }
-    Set::Ranges(joined)
-}
-
-fn transport(protocol: TransportProtocol) -> u8 {
-    match protocol {
-        TransportProtocol::Tcp | TransportProtocol::Other => super::packet::TCP,
-        TransportProtocol::Udp => super::packet::UDP,
-        TransportProtocol::Sctp => super::packet::SCTP,
-    }
+    Set::Ranges(ranges)
 }
 
 impl Set {

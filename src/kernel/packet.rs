@@ -1,6 +1,9 @@
 //! A packet, as far as rules look at it.
 
 use crate::ir::{ConntrackStates, Family, Side};
+use crate::model::core::TransportProtocol;
+use crate::space::Range;
+use ipnet::IpNet;
 use std::net::IpAddr;
 
 /// An address as a number: IPv4 in the low 32 bits. The family is known from elsewhere.
@@ -9,6 +12,17 @@ pub fn number(address: IpAddr) -> u128 {
         IpAddr::V4(address) => u128::from(u32::from(address)),
         IpAddr::V6(address) => u128::from(address),
     }
+}
+
+/// First and last address of a net.
+pub fn range(net: IpNet) -> Range {
+    (number(net.network()), number(net.broadcast()))
+}
+
+/// First and last addresses of those nets that are of a family.
+pub fn ranges(nets: &[IpNet], family: Family) -> Vec<Range> {
+    let v4 = family == Family::V4;
+    nets.iter().filter(|net| net.addr().is_ipv4() == v4).map(|net| range(*net)).collect()
 }
 
 /// What a packet is when it meets a rule.
@@ -54,6 +68,16 @@ pub const DCCP: u8 = 33;
 pub const ICMP: u8 = 1;
 /// ICMPv6.
 pub const ICMP_V6: u8 = 58;
+
+/// The IP protocol of a Service's or a pod's port.
+pub fn transport(protocol: TransportProtocol) -> Option<u8> {
+    match protocol {
+        TransportProtocol::Tcp => Some(TCP),
+        TransportProtocol::Udp => Some(UDP),
+        TransportProtocol::Sctp => Some(SCTP),
+        TransportProtocol::Other => None,
+    }
+}
 
 impl Packet<'_> {
     /// An address of it.

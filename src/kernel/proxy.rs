@@ -3,10 +3,10 @@
 //! Facts: `pkg/proxy/iptables/proxier.go` and `pkg/proxy/topology.go` of Kubernetes 1.31. kube-proxy's chains come after
 //! Calico's in the nat table.
 
-use super::packet::{SCTP, TCP, UDP};
+use super::packet::transport;
 use crate::diagnostic::Location;
 use crate::model::Resources;
-use crate::model::core::{EndpointSlice, Service, ServicePort, TransportProtocol};
+use crate::model::core::{EndpointSlice, Service, ServicePort};
 use ipnet::IpNet;
 use rustc_hash::FxHashMap;
 use std::net::IpAddr;
@@ -85,22 +85,13 @@ pub fn entries(resources: &Resources, node: &str) -> Vec<Entry> {
         let path = (&*service.meta.namespace, &*service.meta.name);
         let own = slices.get(&path).map_or(&[][..], Vec::as_slice);
         for port in &service.ports {
-            let Some(protocol) = number(port.protocol) else { continue };
+            let Some(protocol) = transport(port.protocol) else { continue };
             let backends =
                 if own.is_empty() { mirrored(resources, service, port) } else { of_slices(own, port) };
             add(service, port, protocol, &backends, node, &mut entries);
         }
     }
     entries
-}
-
-fn number(protocol: TransportProtocol) -> Option<u8> {
-    match protocol {
-        TransportProtocol::Tcp => Some(TCP),
-        TransportProtocol::Udp => Some(UDP),
-        TransportProtocol::Sctp => Some(SCTP),
-        TransportProtocol::Other => None,
-    }
 }
 
 /// Endpoints that are ready; where none is, those that still serve while they end.

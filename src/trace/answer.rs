@@ -90,10 +90,7 @@ fn one(out: &mut String, node: &str, query: &Query<'_>, answer: &Answer<'_>, nam
 }
 
 fn heading(node: &str, query: &Query<'_>, answer: &Answer<'_>) -> String {
-    let family = match answer.family {
-        Family::V4 => "IPv4",
-        Family::V6 => "IPv6",
-    };
+    let family = answer.family.name();
     let through = match &*answer.interfaces {
         [] => "sent by the node".to_owned(),
         interfaces => format!("in on {}", interfaces.join(", ")),

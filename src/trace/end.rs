@@ -2,7 +2,7 @@
 
 use super::assume;
 use crate::ir::Family;
-use crate::kernel::packet::number;
+use crate::kernel::packet::ranges;
 use crate::kernel::route::{LOOPBACK, Routes};
 use crate::kernel::symbolic::Arrival;
 use crate::model::core::{Pod, Service};
@@ -77,12 +77,9 @@ impl End {
 
     /// Its addresses of a family, as ranges in order that do not touch.
     pub fn ranges(&self, family: Family) -> Vec<Range> {
-        let of_family = |nets: &[IpNet]| -> Vec<Range> {
-            nets.iter().filter(|net| net.addr().is_ipv4() == (family == Family::V4)).map(range).collect()
-        };
         let mut space = Space::new(family);
-        let inside = space.with(Field::Source, &of_family(&self.addresses));
-        let outside = space.with(Field::Source, &of_family(&self.without));
+        let inside = space.with(Field::Source, &ranges(&self.addresses, family));
+        let outside = space.with(Field::Source, &ranges(&self.without, family));
         let set = space.difference(inside, outside);
         if set == PacketSet::ALL {
             return vec![(0, Field::Source.largest(family))];
@@ -117,10 +114,6 @@ impl End {
         }
         (Arrival::Outside, devices)
     }
-}
-
-fn range(net: &IpNet) -> Range {
-    (number(net.network()), number(net.broadcast()))
 }
 
 /// Which end it is.

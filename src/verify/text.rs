@@ -4,15 +4,7 @@ use super::Report;
 use crate::diagnostic::Location;
 use crate::diagnostic::render::{SourceLines, printable};
 use crate::emit::origin;
-use crate::ir::Family;
 use std::fmt::Write;
-
-fn family(family: Family) -> &'static str {
-    match family {
-        Family::V4 => "IPv4",
-        Family::V6 => "IPv6",
-    }
-}
 
 /// Where something is written: `file:line`.
 fn place(at: Location, sources: &dyn SourceLines) -> String {
@@ -24,8 +16,8 @@ pub fn text(report: &Report, sources: &dyn SourceLines) -> String {
     let mut out = String::new();
     for one in &report.differences {
         let thing = match one.table {
-            Some(table) if one.name.is_empty() => format!("{} table {}", family(one.family), table.name()),
-            Some(table) => format!("{} {} chain {}", family(one.family), table.name(), one.name),
+            Some(table) if one.name.is_empty() => format!("{} table {}", one.family.name(), table.name()),
+            Some(table) => format!("{} {} chain {}", one.family.name(), table.name(), one.name),
             None => format!("set {}", one.name),
         };
         let _ = writeln!(out, "{}[{}]: {}", printable(&thing), one.kind.name(), printable(&one.what));

@@ -1,6 +1,6 @@
 //! Packets of random clusters and of recorded ones, drawn at the values where rules change.
 
-use super::root;
+use super::{Numbers, root};
 use netpolc::ir::{ConntrackStates, Family, Members, Program};
 use netpolc::kernel::conntrack::Connection;
 use netpolc::kernel::packet::{Packet, TCP, number};
@@ -19,24 +19,6 @@ pub fn recorded() -> Vec<PathBuf> {
     clusters.retain(|path| path.join("golden/ip-addr.json").exists());
     clusters.sort();
     clusters
-}
-
-/// A small generator of numbers, the same in every run (SplitMix64).
-pub struct Numbers(pub u64);
-
-impl Numbers {
-    /// Any number.
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
-    }
-
-    /// One of several.
-    pub fn pick<'s, T>(&mut self, items: &'s [T]) -> &'s T {
-        &items[self.next() as usize % items.len()]
-    }
 }
 
 /// Values at which something may change: those that rules, sets, routes and addresses speak of, and
@@ -66,7 +48,8 @@ pub fn values(program: &Program, family: Family, routes: &Routes) -> Values {
             }),
         }
     }
-    for rule in rules.tables.iter().flat_map(|table| table.chains.iter().flat_map(|chain| &chain.rules)) {
+    let chains = rules.tables.iter().flat_map(|table| table.hooks.iter().chain(&table.chains));
+    for rule in chains.flat_map(|chain| &chain.rules) {
         for one in &rule.matches {
             use netpolc::ir::Matcher;
             match &one.on {
@@ -106,8 +89,8 @@ pub fn random<'a>(
     connection: Connection,
 ) -> Packet<'a> {
     let protocols = [6, 6, 17, 17, 132, 136, 1, 58, 4, 112, 33];
-    let protocol = *numbers.pick(&protocols);
-    let mut port = || *numbers.pick(&values.ports);
+    let protocol = numbers.pick(&protocols);
+    let mut port = || numbers.pick(&values.ports);
     let (source_port, destination_port) = (port(), port());
     // types and codes of ICMP have eight bits
     let bits = if matches!(protocol, 1 | 58) { 0xff } else { 0xffff };
@@ -115,17 +98,13 @@ pub fn random<'a>(
     let with_ports = matches!(protocol, 1 | 6 | 17 | 33 | 58 | 132 | 136);
     Packet {
         family,
-        source: *numbers.pick(&values.addresses),
-        destination: *numbers.pick(&values.addresses),
+        source: numbers.pick(&values.addresses),
+        destination: numbers.pick(&values.addresses),
         protocol,
         source_port: if with_ports { source_port } else { 0 },
         destination_port: if with_ports { destination_port } else { 0 },
         syn: protocol == TCP && connection == Connection::First,
-        in_interface: if numbers.next().is_multiple_of(4) {
-            ""
-        } else {
-            numbers.pick::<String>(&values.interfaces).as_str()
-        },
+        in_interface: if numbers.one_in(4) { "" } else { numbers.one_of(&values.interfaces).as_str() },
         out_interface: "",
         mark: 0,
         state: ConntrackStates::INVALID,

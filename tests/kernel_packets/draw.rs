@@ -1,6 +1,7 @@
 //! Which packets are sent: those of [`random`](super::common::packets::random) that can be measured.
 
-use super::common::packets::{Numbers, Values, random};
+use super::common::Numbers;
+use super::common::packets::{Values, random};
 use netpolc::ir::{Action, Family, Matcher, Rule, TableName};
 use netpolc::kernel::conntrack::Connection;
 use netpolc::kernel::packet::{DCCP, ICMP, ICMP_V6, Packet, number};
@@ -77,28 +78,28 @@ impl<'n> Places<'n> {
     ) -> Option<Packet<'n>> {
         let mut packet = random(numbers, self.family, self.values, Connection::First);
         if !packet.in_interface.is_empty() {
-            packet.in_interface = numbers.pick::<String>(interfaces);
+            packet.in_interface = numbers.one_of(interfaces).as_str();
         }
         // most sources are where they belong, and most destinations somewhere else than in the widest range
-        if !numbers.next().is_multiple_of(4)
+        if !numbers.one_in(4)
             && let Some(addresses) = self.by_way.get(packet.in_interface)
         {
-            packet.source = *numbers.pick(addresses);
+            packet.source = numbers.pick(addresses);
         }
-        if !numbers.next().is_multiple_of(4) {
+        if !numbers.one_in(4) {
             let ways: Vec<&Vec<u128>> = self.by_way.values().collect();
-            let way = *numbers.pick(&ways);
-            packet.destination = *numbers.pick::<u128>(way);
+            let way = numbers.pick(&ways);
+            packet.destination = numbers.pick(way);
         }
-        if packet.source_port > 255 && numbers.next().is_multiple_of(2) {
-            packet.source_port = 50_000 + (numbers.next() % 10_000) as u16;
+        if packet.source_port > 255 && numbers.one_in(2) {
+            packet.source_port = 50_000 + numbers.below(10_000) as u16;
         }
         if packet.protocol == DCCP {
             // conntrack looks into DCCP, or no longer does: IPv6 in a packet instead
             (packet.protocol, packet.source_port, packet.destination_port) = (41, 0, 0);
         }
-        if matches!(packet.protocol, ICMP | ICMP_V6) && numbers.next().is_multiple_of(2) {
-            packet.source_port = *numbers.pick(&TYPES);
+        if matches!(packet.protocol, ICMP | ICMP_V6) && numbers.one_in(2) {
+            packet.source_port = numbers.pick(&TYPES);
         }
         let ordinary = |address| is_ordinary(written(self.family, address), view);
         let varies = match packet.protocol {

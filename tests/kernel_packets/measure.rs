@@ -1,7 +1,8 @@
 //! Sends packets through one node, many at a time, and compares what becomes of each with what `trace` says.
 
 use super::case::Case;
-use super::common::packets::{Numbers, values};
+use super::common::Numbers;
+use super::common::packets::values;
 use super::draw::Places;
 use super::frame;
 use super::lab::Lab;
@@ -56,7 +57,7 @@ pub fn run(case: &Case, number: usize, count: usize) -> Report {
         let mut report = Report::default();
         let families = families(&view);
         for family in &families {
-            let mut numbers = Numbers((number as u64) << 8 | u64::from(*family == Family::V6));
+            let mut numbers = Numbers::new((number as u64) << 8 | u64::from(*family == Family::V6));
             let values = values(&program, *family, &kernel.routes);
             let places = Places::new(*family, &values, &view, &kernel.routes);
             let packets = packets(&places, &mut numbers, &interfaces, &view, &program, &kernel);

@@ -4,13 +4,11 @@
 //! a rule has three lists, which is a check of its own.
 
 use crate::ir::{Family, Protocol};
-use crate::kernel::packet::{ICMP, ICMP_V6, SCTP, TCP, UDP, UDP_LITE, number};
+use crate::kernel::packet::{ICMP, ICMP_V6, SCTP, TCP, UDP, UDP_LITE, number, range, ranges, transport};
 use crate::model::calico;
-use crate::model::core::TransportProtocol;
 use crate::resolve::Cluster;
 use crate::resolve::view::{Rule, RuleSide, SetIndex, SetMembers};
 use crate::space::{Field, PacketSet, Range, Space};
-use ipnet::IpNet;
 use rustc_hash::FxHashMap;
 
 /// Makes sets of rules of one family, and keeps those of sets of addresses.
@@ -90,7 +88,7 @@ impl<'c, 'r> RuleSets<'c, 'r> {
             if nets.is_empty() {
                 continue;
             }
-            let ranges = self.ranges(nets);
+            let ranges = ranges(nets, self.space.family());
             // a list without a network of this family leaves the rule out of it
             if ranges.is_empty() {
                 return PacketSet::NONE;
@@ -118,12 +116,6 @@ impl<'c, 'r> RuleSets<'c, 'r> {
         set
     }
 
-    fn ranges(&self, nets: &[IpNet]) -> Vec<Range> {
-        let v4 = self.space.family() == Family::V4;
-        let of_family = nets.iter().filter(|net| net.addr().is_ipv4() == v4);
-        of_family.map(|net| (number(net.network()), number(net.broadcast()))).collect()
-    }
-
     /// Any of the ports, by number or by name.
     fn ports(&mut self, ports: &[(u16, u16)], named: &[SetIndex], fields: Fields) -> PacketSet {
         let ranges: Vec<Range> =
@@ -148,14 +140,8 @@ impl<'c, 'r> RuleSets<'c, 'r> {
         let set = match self.cluster.set_members(index) {
             SetMembers::Nets(nets) => {
                 let ranges: Vec<Range> = match v4 {
-                    true => nets
-                        .v4
-                        .iter()
-                        .map(|net| (u32::from(net.network()).into(), u32::from(net.broadcast()).into()))
-                        .collect(),
-                    false => {
-                        nets.v6.iter().map(|net| (net.network().into(), net.broadcast().into())).collect()
-                    }
+                    true => nets.v4.iter().map(|net| range((*net).into())).collect(),
+                    false => nets.v6.iter().map(|net| range((*net).into())).collect(),
                 };
                 self.space.with(fields.address, &ranges)
             }
@@ -164,11 +150,7 @@ impl<'c, 'r> RuleSets<'c, 'r> {
                     .iter()
                     .filter(|member| member.address.is_ipv4() == v4)
                     .map(|member| {
-                        let protocol = match member.protocol {
-                            TransportProtocol::Udp => UDP,
-                            TransportProtocol::Sctp => SCTP,
-                            TransportProtocol::Tcp | TransportProtocol::Other => TCP,
-                        };
+                        let protocol = transport(member.protocol).unwrap_or(TCP);
                         let address = self.space.with_value(fields.address, number(member.address));
                         let port = self.space.with_value(fields.port, member.port.into());
                         let protocol = self.space.with_value(Field::Protocol, protocol.into());

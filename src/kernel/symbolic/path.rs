@@ -6,7 +6,7 @@ use super::matches::{Doubt, Matches, state_value};
 use crate::ir::{ChainPolicy, ConntrackStates, Family, TableName};
 use crate::kernel::conntrack::{Connection, TUNNELS};
 use crate::kernel::machine::Machine;
-use crate::kernel::packet::{ICMP, ICMP_V6, SCTP, TCP, number};
+use crate::kernel::packet::{ICMP, ICMP_V6, SCTP, TCP, number, ranges};
 use crate::kernel::path::Hook;
 use crate::kernel::proxy::Entry;
 use crate::kernel::route::{LOOPBACK, Routes};
@@ -122,7 +122,6 @@ pub struct Symbolic<'k, 'p> {
     /// the sets
     pub space: Space,
     chains: Chains<'k, 'p>,
-    routes: &'k Routes,
     interfaces: &'k Interfaces,
     /// for each interface that packets leave on: its number, and the destinations
     by_device: Vec<(u16, PacketSet)>,
@@ -159,7 +158,7 @@ impl<'k, 'p> Symbolic<'k, 'p> {
             .collect();
         let local = space.with(Field::Destination, &local);
         let chains = Chains::new(machine, Matches::new(interfaces, routes), attribution);
-        Symbolic { space, chains, routes, interfaces, by_device, local, proxy: &[], inside: PacketSet::NONE }
+        Symbolic { space, chains, interfaces, by_device, local, proxy: &[], inside: PacketSet::NONE }
     }
 
     /// With kube-proxy on the node. `inside`: the interfaces of the node's own pods.
@@ -170,16 +169,6 @@ impl<'k, 'p> Symbolic<'k, 'p> {
         self.inside = self.space.with(Field::InInterface, &numbers);
         self.proxy = entries;
         self
-    }
-
-    /// The routes.
-    pub fn routes(&self) -> &'k Routes {
-        self.routes
-    }
-
-    /// The interfaces.
-    pub fn interfaces(&self) -> &'k Interfaces {
-        self.interfaces
     }
 
     /// What becomes of packets: flows that do not overlap and together are `set`.
@@ -330,10 +319,7 @@ impl<'k, 'p> Symbolic<'k, 'p> {
         let allowed = match of.sources.is_empty() {
             true => PacketSet::ALL,
             false => {
-                let v4 = self.space.family() == Family::V4;
-                let sources = of.sources.iter().filter(|net| net.addr().is_ipv4() == v4);
-                let ranges: Vec<Range> =
-                    sources.map(|net| (number(net.network()), number(net.broadcast()))).collect();
+                let ranges = ranges(&of.sources, self.space.family());
                 self.space.with(Field::Source, &ranges)
             }
         };
