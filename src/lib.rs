@@ -34,6 +34,7 @@ mod fuzz;
 pub mod ir;
 pub mod kernel;
 pub mod model;
+pub mod optimize;
 pub mod resolve;
 pub mod source;
 pub mod space;

@@ -56,6 +56,11 @@ pub struct CompileArgs {
     #[arg(long, value_enum, default_value = "save")]
     pub dialect: DialectArg,
 
+    /// Fewer rules that mean the same: 0 for Felix's own, 1 for fewer that still look like Felix's, 2 for
+    /// as few as there can be
+    #[arg(short = 'O', value_name = "LEVEL", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=2))]
+    pub optimize: u8,
+
     /// Text, or one JSON document
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,

@@ -8,6 +8,7 @@ use super::{BAD_INPUT, DONE, FINDINGS};
 use crate::diagnostic::{Diagnostic, Severity, render};
 use crate::emit::{self, Dialect};
 use crate::felix;
+use crate::optimize;
 use crate::ir::{Program, RuleSet};
 use crate::resolve::view::{Interface, NodeView};
 use crate::resolve::{Cluster, NodeRequest};
@@ -89,7 +90,15 @@ fn write(
     if args.dump_stage == Some(Stage::Resolve) {
         return output.write("", |out| writeln!(out, "{view:#?}"));
     }
-    let program = felix::render(view);
+    let mut program = felix::render(view);
+    if args.optimize > 0 {
+        let t = std::time::Instant::now();
+        let optimized = optimize::optimize(&program, args.optimize, felix::private_marks(view));
+        for s in &optimized.saved { eprintln!("{s:?}"); }
+        eprintln!("{:?} {:?}", optimized.faults, optimized.proof.as_ref().map(|p| p.len()));
+        eprintln!("{:?}", t.elapsed());
+        program = optimized.program;
+    }
     if args.dump_stage == Some(Stage::Ir) {
         return output.write("", |out| writeln!(out, "{program:#?}"));
     }

@@ -17,10 +17,7 @@ pub fn body(out: &mut String, rule: &Rule, family: Family) {
         escaped_comment(out, comment);
         out.push('"');
     }
-    for condition in &rule.matches {
-        out.push(' ');
-        matching(out, condition, family);
-    }
+    conditions(out, &rule.matches, family);
     if let Some(action) = &rule.action {
         out.push(' ');
         acting(out, action);
@@ -32,6 +29,19 @@ pub fn body(out: &mut String, rule: &Rule, family: Family) {
 fn escaped_comment(out: &mut String, comment: &str) {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_ @%+=:,./-".contains(c);
     out.extend(comment.chars().map(|c| if plain(c) { c } else { '_' }).take(256));
+}
+
+/// Appends the matches only, each with a space before it.
+pub fn conditions<'m>(out: &mut String, matches: impl IntoIterator<Item = &'m Match>, family: Family) {
+    for condition in matches {
+        out.push(' ');
+        matching(out, condition, family);
+    }
+}
+
+/// Appends an action.
+pub fn action(out: &mut String, action: &Action) {
+    acting(out, action);
 }
 
 fn matching(out: &mut String, condition: &Match, family: Family) {

@@ -33,6 +33,7 @@ mod static_nat;
 mod static_raw;
 
 pub use assemble::inserted;
+pub use blocks::split_ports;
 pub use context::is_ipvs;
 pub use policy::positive_blocks;
 
@@ -53,4 +54,11 @@ pub fn render(view: &NodeView) -> Program {
 pub fn verdict_marks(view: &NodeView) -> u32 {
     let marks = context::Context::new(view, Family::V4).marks;
     marks.accept | marks.pass | marks.drop
+}
+
+/// The bits of the packet mark that only Felix's own rules look at: all but those that routing rules
+/// (WireGuard) or kube-proxy (endpoints, in IPVS mode) use too.
+pub fn private_marks(view: &NodeView) -> u32 {
+    let marks = context::Context::new(view, Family::V4).marks;
+    marks.all() | marks.drop
 }

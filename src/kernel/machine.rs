@@ -151,6 +151,11 @@ impl<'p> Table<'p> {
         self.hooks.get(hook).copied()
     }
 
+    /// All chains, by number.
+    pub fn chains(&self) -> &[CompiledChain<'p>] {
+        &self.chains
+    }
+
     /// A chain by its number.
     pub fn chain(&self, number: usize) -> &CompiledChain<'p> {
         &self.chains[number]

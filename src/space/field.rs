@@ -10,6 +10,9 @@ pub type Range = (u128, u128);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Field {
+    /// what rules ask of the node rather than of the packet, where the node is not known: a bit for each
+    /// such question, by numbers that the user of the space gives out
+    Open,
     /// the interface it came in on, as a number that the user of the space gives out
     InInterface,
     /// the interface it goes out on
@@ -30,7 +33,8 @@ pub enum Field {
 
 impl Field {
     /// All of them, in order.
-    pub const ALL: [Field; 8] = [
+    pub const ALL: [Field; 9] = [
+        Field::Open,
         Field::InInterface,
         Field::OutInterface,
         Field::State,
@@ -45,7 +49,7 @@ impl Field {
     pub fn largest(self, family: Family) -> u128 {
         match self {
             Field::InInterface | Field::OutInterface | Field::DestinationPort | Field::SourcePort => 0xffff,
-            Field::State | Field::Protocol => 0xff,
+            Field::Open | Field::State | Field::Protocol => 0xff,
             Field::Destination | Field::Source => match family {
                 Family::V4 => 0xffff_ffff,
                 Family::V6 => u128::MAX,

@@ -15,11 +15,15 @@
 //! | `algebra` | union, intersection, difference; projection |
 //! | `sample` | one packet of a set |
 //! | `cubes` | a set as few boxes |
+//! | `nets` | lists of networks |
+//! | `fingerprint` | a name for a set that is the same in every space |
 
 mod algebra;
 mod cubes;
 mod diagram;
 mod field;
+mod fingerprint;
+pub mod nets;
 mod sample;
 #[cfg(test)]
 mod tests;

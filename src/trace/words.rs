@@ -26,7 +26,7 @@ fn side(field: Field, ranges: &[Range], family: Family, asked: &[Range]) -> Opti
         Field::Destination => "destination",
         Field::Source => "source",
         Field::Protocol => "protocol",
-        Field::InInterface | Field::OutInterface | Field::State => return None,
+        Field::Open | Field::InInterface | Field::OutInterface | Field::State => return None,
     };
     let mut space = Space::new(family);
     let own = space.with(field, ranges);

@@ -25,6 +25,9 @@ const DNAT: u8 = 8;
 const SNAT: u8 = 16;
 const FIRST: u8 = 32;
 
+/// The bit of [`Field::Open`] for the check of the reverse path; those before it are for addresses.
+const REVERSE_PATH: u8 = 4;
+
 /// The value of a state; of several, the first.
 pub(super) fn state_value(state: ConntrackStates, first: bool) -> u8 {
     let base = STATES.iter().position(|own| state.intersects(*own)).unwrap_or(0) as u8;
@@ -53,7 +56,7 @@ fn state_values(states: ConntrackStates) -> Vec<Range> {
 #[derive(Debug)]
 pub struct Matches<'k> {
     interfaces: &'k Interfaces,
-    routes: &'k Routes,
+    routes: Option<&'k Routes>,
     sets: FxHashMap<(usize, SetLookup), PacketSet>,
     reverse_path: Option<PacketSet>,
 }
@@ -84,13 +87,14 @@ pub enum Doubt {
 }
 
 impl<'k> Matches<'k> {
-    /// Nothing made yet.
-    pub fn new(interfaces: &'k Interfaces, routes: &'k Routes) -> Self {
+    /// Nothing made yet. Without routes, what depends on the node's addresses and routes stays open: each
+    /// such question is a bit of [`Field::Open`].
+    pub fn new(interfaces: &'k Interfaces, routes: Option<&'k Routes>) -> Self {
         Matches { interfaces, routes, sets: FxHashMap::default(), reverse_path: None }
     }
 
     /// What a rule asks of packets.
-    pub(super) fn rule(
+    pub fn rule(
         &mut self,
         space: &mut Space,
         machine: &Machine<'_>,
@@ -188,12 +192,15 @@ impl<'k> Matches<'k> {
 
     fn local(&self, space: &mut Space, side: Side, of_interface: bool) -> PacketSet {
         let field = address_field(side);
+        let Some(routes) = self.routes else {
+            return open(space, u8::from(side == Side::Destination) + 2 * u8::from(of_interface));
+        };
         if !of_interface {
-            return space.with(field, &self.routes.local_ranges(space.family()));
+            return space.with(field, &routes.local_ranges(space.family()));
         }
         let mut any = PacketSet::NONE;
         for name in self.interfaces.names() {
-            let ranges = self.routes.ranges_on(space.family(), name);
+            let ranges = routes.ranges_on(space.family(), name);
             let number = u128::from(self.interfaces.number(name));
             let (out, addresses) =
                 (space.with_value(Field::OutInterface, number), space.with(field, &ranges));
@@ -205,9 +212,10 @@ impl<'k> Matches<'k> {
 
     /// Packets whose answers would leave on another interface; over `lo` there are none.
     fn reverse_path_fails(&self, space: &mut Space) -> PacketSet {
+        let Some(routes) = self.routes else { return open(space, REVERSE_PATH) };
         let mut passes = space.with_value(Field::InInterface, u128::from(self.interfaces.number(LOOPBACK)));
         let mut by_device: FxHashMap<&str, Vec<Range>> = FxHashMap::default();
-        let ways = self.routes.ranges(space.family());
+        let ways = routes.ranges(space.family());
         for (range, way) in &ways {
             if let Some(Way::Device(device)) = way {
                 by_device.entry(device).or_default().push(*range);
@@ -222,6 +230,13 @@ impl<'k> Matches<'k> {
         }
         space.complement(passes)
     }
+}
+
+/// The packets of which something holds that is left open: a bit of [`Field::Open`].
+fn open(space: &mut Space, bit: u8) -> PacketSet {
+    let holds = (0..1u128 << (REVERSE_PATH + 1)).filter(|value| value >> bit & 1 == 1);
+    let holds: Vec<Range> = holds.map(|value| (value, value)).collect();
+    space.with(Field::Open, &holds)
 }
 
 pub(super) fn address_field(side: Side) -> Field {

@@ -23,5 +23,5 @@ mod path;
 
 pub use chain::{Attribution, RuleRef};
 pub use interfaces::Interfaces;
-pub use matches::Doubt;
+pub use matches::{Asked, Doubt, Matches};
 pub use path::{Arrival, Fate, Flow, Now, Proxied, Symbolic};

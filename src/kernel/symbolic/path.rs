@@ -157,7 +157,7 @@ impl<'k, 'p> Symbolic<'k, 'p> {
             .map(|(number, ranges)| (number, space.with(Field::Destination, &ranges)))
             .collect();
         let local = space.with(Field::Destination, &local);
-        let chains = Chains::new(machine, Matches::new(interfaces, routes), attribution);
+        let chains = Chains::new(machine, Matches::new(interfaces, Some(routes)), attribution);
         Symbolic { space, chains, interfaces, by_device, local, proxy: &[], inside: PacketSet::NONE }
     }
 
