@@ -8,8 +8,8 @@ use super::{BAD_INPUT, DONE, FINDINGS};
 use crate::diagnostic::{Diagnostic, Severity, render};
 use crate::emit::{self, Dialect};
 use crate::felix;
-use crate::optimize;
 use crate::ir::{Program, RuleSet};
+use crate::optimize;
 use crate::resolve::view::{Interface, NodeView};
 use crate::resolve::{Cluster, NodeRequest};
 use std::io;
@@ -92,12 +92,7 @@ fn write(
     }
     let mut program = felix::render(view);
     if args.optimize > 0 {
-        let t = std::time::Instant::now();
-        let optimized = optimize::optimize(&program, args.optimize, felix::private_marks(view));
-        for s in &optimized.saved { eprintln!("{s:?}"); }
-        eprintln!("{:?} {:?}", optimized.faults, optimized.proof.as_ref().map(|p| p.len()));
-        eprintln!("{:?}", t.elapsed());
-        program = optimized.program;
+        program = optimize::optimize(&program, args.optimize, felix::private_marks(view)).program;
     }
     if args.dump_stage == Some(Stage::Ir) {
         return output.write("", |out| writeln!(out, "{program:#?}"));

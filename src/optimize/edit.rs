@@ -1,6 +1,8 @@
 //! Changing the chains of a program.
 
-use crate::ir::{Action, Address, Chain, Family, Match, Matcher, Program, Rule, RuleSet, Side, Table, TableName};
+use crate::ir::{
+    Action, Address, Chain, Family, Match, Matcher, Program, Rule, RuleSet, Side, Table, TableName,
+};
 use ipnet::IpNet;
 use std::sync::Arc;
 

@@ -73,13 +73,7 @@ pub fn callers_first(table: &Table<'_>, roots: &[usize]) -> Vec<usize> {
 
 /// The bits that are live when a packet enters a chain, given those that are live when it comes back
 /// from it, and when the table ends.
-fn before(
-    table: &Table<'_>,
-    chain: usize,
-    back: u32,
-    end: u32,
-    known: &mut Known,
-) -> u32 {
+fn before(table: &Table<'_>, chain: usize, back: u32, end: u32, known: &mut Known) -> u32 {
     if let Some(live) = known.get(&(chain, back)) {
         return *live;
     }
@@ -89,14 +83,7 @@ fn before(
 }
 
 /// The bits that are live before the rule at a place of a chain.
-pub fn from(
-    table: &Table<'_>,
-    chain: usize,
-    place: usize,
-    back: u32,
-    end: u32,
-    known: &mut Known,
-) -> u32 {
+pub fn from(table: &Table<'_>, chain: usize, place: usize, back: u32, end: u32, known: &mut Known) -> u32 {
     let rules = &table.chain(chain).chain.rules;
     let mut live = back;
     for (at, rule) in rules.iter().enumerate().skip(place).rev() {
@@ -129,7 +116,11 @@ pub fn acted(
         // who knows what it looks at
         Some(Action::Other(_)) => u32::MAX,
         Some(
-            Action::NoTrack | Action::Log { .. } | Action::NfLog { .. } | Action::Dscp(_) | Action::Neutral(_),
+            Action::NoTrack
+            | Action::Log { .. }
+            | Action::NfLog { .. }
+            | Action::Dscp(_)
+            | Action::Neutral(_),
         )
         | None => next,
     }

@@ -30,15 +30,15 @@ mod reach;
 pub mod report;
 mod version;
 
+use crate::emit::ipset::each_member;
 use crate::felix::hash;
-use crate::ir::{Chain, Family, Program, Rule, Table};
-use crate::kernel::route::Routes;
+use crate::ir::{Chain, Family, IpSet, Matcher, Program, Rule, Table};
 use crate::kernel::symbolic::Interfaces;
 use blame::Fault;
 use lab::Lab;
 use passes::Pass;
 use proof::{Agreed, Different};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Rounds of all passes at most; each makes the program smaller, or is the last.
@@ -79,7 +79,7 @@ pub fn optimize(program: &Program, level: u8, private: u32) -> Optimized {
 
 /// Makes a program smaller with these passes.
 pub fn with_passes(program: &Program, passes: &[Pass], private: u32) -> Optimized {
-    let interfaces = Interfaces::new(program, &Routes::default(), []);
+    let interfaces = Interfaces::of_programs([program]);
     let mut lab = Lab::new(&interfaces, private);
     let mut saved: Vec<Saved> =
         passes.iter().map(|pass| Saved { pass: pass.name, rules: 0, chains: 0, members: 0 }).collect();
@@ -96,7 +96,9 @@ pub fn with_passes(program: &Program, passes: &[Pass], private: u32) -> Optimize
                 Ok(_) => after,
                 Err(different) => {
                     let (kept, wrong) = blame::blame(&mut lab, pass.name, &now, &after, different);
-                    faults.extend(wrong.into_iter().filter(|fault| !faults.contains(fault)).collect::<Vec<_>>());
+                    faults.extend(
+                        wrong.into_iter().filter(|fault| !faults.contains(fault)).collect::<Vec<_>>(),
+                    );
                     kept
                 }
             };
@@ -114,6 +116,40 @@ pub fn with_passes(program: &Program, passes: &[Pass], private: u32) -> Optimize
     let proof = lab.compare(program, &now);
     let result = if proof.is_ok() { hashed(program, now) } else { program.clone() };
     Optimized { program: result, saved, faults, proof }
+}
+
+/// Whether two programs, whatever they come from, do the same. `private`: bits of the mark that only
+/// Felix's rules look at, in both.
+pub fn compare(before: &Program, after: &Program, private: u32) -> Result<Vec<Agreed>, Different> {
+    let interfaces = Interfaces::of_programs([before, after]);
+    // a set's name stands for its members: where these differ, so must the names
+    let members = |set: &IpSet| {
+        let mut all = Vec::new();
+        each_member(set, |member| all.push(member.to_owned()));
+        all
+    };
+    let had: HashMap<&str, &IpSet> = before.sets.iter().map(|set| (&*set.name, set)).collect();
+    let differs = |set: &IpSet| {
+        had.get(&*set.name).is_some_and(|own| own.kind() != set.kind() || members(own) != members(set))
+    };
+    let other: BTreeSet<Arc<str>> =
+        after.sets.iter().filter(|set| differs(set)).map(|set| set.name.clone()).collect();
+    let renamed = |name: &Arc<str>| Arc::from(format!("{name} (new)"));
+    let mut after = edit::chains(after, |_, chain| {
+        let mut rules = chain.rules.clone();
+        for one in rules.iter_mut().flat_map(|rule| &mut rule.matches) {
+            if let Matcher::Set(name, _) = &mut one.on
+                && other.contains(name)
+            {
+                *name = renamed(name);
+            }
+        }
+        (rules != chain.rules).then_some(rules)
+    });
+    for set in after.sets.iter_mut().filter(|set| other.contains(&set.name)) {
+        set.name = renamed(&set.name);
+    }
+    Lab::new(&interfaces, private).compare(before, &after)
 }
 
 /// Whether a pass has left everything as it was.

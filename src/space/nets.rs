@@ -9,7 +9,9 @@ pub fn fewest(nets: &[IpNet]) -> Vec<IpNet> {
     let (mut v4, mut v6) = (Vec::new(), Vec::new());
     for net in nets {
         match net {
-            IpNet::V4(net) => v4.push((u128::from(u32::from(net.network())), u128::from(u32::from(net.broadcast())))),
+            IpNet::V4(net) => {
+                v4.push((u128::from(u32::from(net.network())), u128::from(u32::from(net.broadcast()))))
+            }
             IpNet::V6(net) => v6.push((u128::from(net.network()), u128::from(net.broadcast()))),
         }
     }

@@ -20,12 +20,28 @@ pub const NO_INTERFACE: u16 = 0;
 
 impl Interfaces {
     /// Numbers for everything that a program and a node's routes know, and for `more`.
-    pub fn new<'n>(program: &Program, routes: &Routes, more: impl IntoIterator<Item = &'n str>) -> Self {
-        let mut names: BTreeSet<&str> = more.into_iter().collect();
+    pub fn new<'n>(
+        program: &'n Program,
+        routes: &'n Routes,
+        more: impl IntoIterator<Item = &'n str>,
+    ) -> Self {
+        Self::all([program], routes.interfaces().chain(more))
+    }
+
+    /// Numbers for everything that programs know.
+    pub fn of_programs<'n>(programs: impl IntoIterator<Item = &'n Program>) -> Self {
+        Self::all(programs, [])
+    }
+
+    fn all<'n>(
+        programs: impl IntoIterator<Item = &'n Program>,
+        names: impl IntoIterator<Item = &'n str>,
+    ) -> Self {
+        let mut names: BTreeSet<&str> = names.into_iter().collect();
         let mut prefixes: BTreeSet<&str> = [""].into();
         names.insert(LOOPBACK);
-        names.extend(routes.interfaces());
-        let tables = program.v4.tables.iter().chain(&program.v6.tables);
+        let tables =
+            programs.into_iter().flat_map(|program| program.v4.tables.iter().chain(&program.v6.tables));
         let chains = tables.flat_map(|table| table.hooks.iter().chain(&table.chains));
         for rule in chains.flat_map(|chain| &chain.rules) {
             for one in &rule.matches {

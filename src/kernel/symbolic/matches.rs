@@ -94,12 +94,7 @@ impl<'k> Matches<'k> {
     }
 
     /// What a rule asks of packets.
-    pub fn rule(
-        &mut self,
-        space: &mut Space,
-        machine: &Machine<'_>,
-        rule: &CompiledRule<'_>,
-    ) -> Asked {
+    pub fn rule(&mut self, space: &mut Space, machine: &Machine<'_>, rule: &CompiledRule<'_>) -> Asked {
         let doubt = match (rule.unknown, rule.chance) {
             (true, _) => Doubt::Unknown,
             (false, true) => Doubt::Chance,

@@ -8,10 +8,10 @@
 //! ```
 
 use super::{Lab, Pass};
+use crate::ir::Table;
 use crate::ir::{Action, Chain, Program, Rule};
 use crate::optimize::edit;
 use crate::optimize::effect::is_open_match;
-use crate::ir::Table;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

@@ -21,16 +21,17 @@
 //! ```
 
 use super::{Lab, Pass};
+use crate::ir::TableName;
 use crate::ir::{Action, Match, Matcher, Program, Rule};
 use crate::optimize::edit;
 use crate::optimize::effect::is_open_match;
 use crate::optimize::lab::FAMILIES;
 use crate::optimize::liveness::{self, Known, live_after, live_bits, read_bits, written_bits};
-use crate::ir::TableName;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
-pub const PASS: Pass = Pass { name: "fold", about: "ask for a condition instead of a note of it", level: 1, run };
+pub const PASS: Pass =
+    Pass { name: "fold", about: "ask for a condition instead of a note of it", level: 1, run };
 
 fn run(program: &Program, lab: &mut Lab<'_>) -> Program {
     let mut folded = FxHashMap::default();

@@ -57,7 +57,9 @@ fn run(program: &Program, lab: &mut Lab<'_>) -> Program {
 fn is_repeated(look: &mut Look<'_, '_, '_>, name: TableName, chain: usize, place: usize) -> bool {
     let rules = &look.tables.machine.table(name).chain(chain).chain.rules;
     let rule = &rules[place];
-    let Some(action) = rule.action.as_ref().filter(|action| edit::is_idempotent(action)) else { return false };
+    let Some(action) = rule.action.as_ref().filter(|action| edit::is_idempotent(action)) else {
+        return false;
+    };
     let own = look.asked((name, chain, place));
     if is_open(&own) {
         return false;

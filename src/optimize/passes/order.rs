@@ -57,7 +57,12 @@ fn sorted(look: &mut Look<'_, '_, '_>, name: TableName, chain: usize) -> Option<
     moved.then(|| order.iter().map(|place| rules[*place].clone()).collect())
 }
 
-fn may_swap(look: &mut Look<'_, '_, '_>, (name, chain): (TableName, usize), one: usize, other: usize) -> bool {
+fn may_swap(
+    look: &mut Look<'_, '_, '_>,
+    (name, chain): (TableName, usize),
+    one: usize,
+    other: usize,
+) -> bool {
     let rules = &look.tables.machine.table(name).chain(chain).chain.rules;
     let (a, b) = (&rules[one], &rules[other]);
     let (asked_a, asked_b) = (look.asked((name, chain, one)), look.asked((name, chain, other)));

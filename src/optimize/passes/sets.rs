@@ -26,8 +26,7 @@ use sha2::{Digest, Sha224};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-pub const PASS: Pass =
-    Pass { name: "sets", about: "look long lists of networks up in a set", level: 1, run };
+pub const PASS: Pass = Pass { name: "sets", about: "look long lists of networks up in a set", level: 1, run };
 
 /// A look-up in a set costs about as much as this many rules that compare one network, besides one for
 /// each length of network. Measured with `tests/kernel_costs.rs`.

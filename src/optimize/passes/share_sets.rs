@@ -16,7 +16,8 @@ use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-pub const PASS: Pass = Pass { name: "share-sets", about: "use one set where several are equal", level: 2, run };
+pub const PASS: Pass =
+    Pass { name: "share-sets", about: "use one set where several are equal", level: 2, run };
 
 fn run(program: &Program, _: &mut Lab<'_>) -> Program {
     let mut first: HashMap<(Family, SetKind, [u8; 32]), &Arc<str>> = HashMap::new();

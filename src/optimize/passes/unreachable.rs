@@ -16,8 +16,12 @@ use crate::optimize::lab::FAMILIES;
 use rustc_hash::FxHashSet;
 use std::sync::Arc;
 
-pub const PASS: Pass =
-    Pass { name: "unreachable", about: "remove rules that apply to no packet that reaches them", level: 1, run };
+pub const PASS: Pass = Pass {
+    name: "unreachable",
+    about: "remove rules that apply to no packet that reaches them",
+    level: 1,
+    run,
+};
 
 fn run(program: &Program, lab: &mut Lab<'_>) -> Program {
     let mut gone = FxHashSet::default();
@@ -36,8 +40,6 @@ fn run(program: &Program, lab: &mut Lab<'_>) -> Program {
     }
     edit::chains(program, |at, chain| {
         let name = &chain.name;
-        edit::retain(&chain.rules, |place| {
-            !gone.contains(&(at.family, at.table, Arc::clone(name), place))
-        })
+        edit::retain(&chain.rules, |place| !gone.contains(&(at.family, at.table, Arc::clone(name), place)))
     })
 }
