@@ -21,8 +21,8 @@ use netpolc::syntax::{ip_addr, ip_route};
 use std::net::IpAddr;
 use std::path::Path;
 
-fn point(packet: &Packet<'_>, interfaces: &Interfaces) -> [u128; 8] {
-    let mut values = [0; 8];
+fn point(packet: &Packet<'_>, interfaces: &Interfaces) -> [u128; Field::ALL.len()] {
+    let mut values = [0; Field::ALL.len()];
     let mut set = |field: Field, value: u128| values[field as usize] = value;
     set(Field::InInterface, u128::from(interfaces.number(packet.in_interface)));
     set(Field::Protocol, u128::from(packet.protocol));
@@ -45,7 +45,7 @@ fn fate(outcome: Outcome<'_>, interfaces: &Interfaces) -> Fate {
 }
 
 /// The fates that a packet may meet: one, unless it is in doubt whether some rule applies.
-fn fates_of(space: &Space, flows: &[Flow], values: &[u128; 8]) -> Vec<Option<Fate>> {
+fn fates_of(space: &Space, flows: &[Flow], values: &[u128; Field::ALL.len()]) -> Vec<Option<Fate>> {
     let holding: Vec<&Flow> = flows.iter().filter(|flow| space.contains(flow.set, values)).collect();
     assert!(!holding.is_empty(), "every packet is in a flow");
     // several flows without doubt are told apart by what they met on the way, and have one fate

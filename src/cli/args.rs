@@ -61,6 +61,14 @@ pub struct CompileArgs {
     #[arg(short = 'O', value_name = "LEVEL", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=2))]
     pub optimize: u8,
 
+    /// Write what -O has saved into this file, by table, policy and pass
+    #[arg(long, value_name = "FILE", conflicts_with = "all_nodes")]
+    pub saved: Option<PathBuf>,
+
+    /// Write into this file what was compared to prove that -O has changed nothing for any packet
+    #[arg(long, value_name = "FILE", conflicts_with = "all_nodes")]
+    pub proof: Option<PathBuf>,
+
     /// Text, or one JSON document
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,

@@ -3,7 +3,7 @@
 use super::args::{CompileArgs, DialectArg, Emit, Format, Invalid, Stage};
 use super::load::{self, Loaded};
 use super::messages;
-use super::output::{Output, to_json};
+use super::output::{Output, to_json, write_file};
 use super::{BAD_INPUT, DONE, FINDINGS};
 use crate::diagnostic::{Diagnostic, Severity, render};
 use crate::emit::{self, Dialect};
@@ -92,7 +92,7 @@ fn write(
     }
     let mut program = felix::render(view);
     if args.optimize > 0 {
-        program = optimize::optimize(&program, args.optimize, felix::private_marks(view)).program;
+        program = optimized(args, view, program)?;
     }
     if args.dump_stage == Some(Stage::Ir) {
         return output.write("", |out| writeln!(out, "{program:#?}"));
@@ -115,6 +115,25 @@ fn write(
             output.write("compile.json", |out| out.write_all(&to_json(&document)?))
         }
     }
+}
+
+/// Makes the rules fewer, and writes what was saved and compared where that was asked for.
+fn optimized(args: &CompileArgs, view: &NodeView, program: Program) -> io::Result<Program> {
+    let private = felix::private_marks(view);
+    let optimized = optimize::optimize(&program, args.optimize, private);
+    let report = optimize::report::report(&view.node, args.optimize, &program, &optimized, private);
+    if let Some(path) = &args.saved {
+        let text = match args.format {
+            Format::Text => report.text().into_bytes(),
+            Format::Json => to_json(&report)?,
+        };
+        write_file(path, &text)?;
+    }
+    if let Some(path) = &args.proof {
+        write_file(path, &to_json(&optimize::proof_file::document(&view.node, &optimized))?)?;
+    }
+    anstream::eprintln!("{}, optimized: {}", view.node, report.summary());
+    Ok(optimized.program)
 }
 
 /// Parts in a fixed order; on standard output several parts are told apart by a comment line.

@@ -34,6 +34,11 @@ impl Output {
     }
 }
 
+/// Writes a file that the user has named.
+pub fn write_file(path: &Path, text: &[u8]) -> io::Result<()> {
+    fs::write(path, text).map_err(|error| naming(path, "write", error))
+}
+
 /// An I/O error with the path and what was tried in its text.
 pub fn naming(path: &Path, tried: &str, error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot {tried} `{}`: {error}", path.display()))

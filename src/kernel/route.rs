@@ -11,7 +11,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 pub const LOOPBACK: &str = "lo";
 
 /// Where packets go.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Routes {
     /// of IPv4 and IPv6: by length, the longest first, the routes by their first address
     tables: [Vec<(u8, FxHashMap<u128, Way>)>; 2],

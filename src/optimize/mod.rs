@@ -16,7 +16,7 @@
 //! | `proof` | whether two programs do the same |
 //! | `blame` | the chains for which a pass was wrong |
 //! | `paths` | how many rules packets meet |
-//! | `report` | what was saved, in text and JSON |
+//! | `report`, `proof_file` | what was saved, and what was compared, as documents |
 
 mod blame;
 mod edit;
@@ -26,6 +26,7 @@ mod liveness;
 pub mod passes;
 mod paths;
 pub mod proof;
+pub mod proof_file;
 mod reach;
 pub mod report;
 mod version;
@@ -92,14 +93,16 @@ pub fn with_passes(program: &Program, passes: &[Pass], private: u32) -> Optimize
             if is_unchanged(&now, &after) {
                 continue;
             }
-            let after = match lab.compare(&now, &after) {
-                Ok(_) => after,
+            // what a pass leaves without use is its saving
+            let swept = passes::swept(&after);
+            let after = match lab.compare(&now, &swept) {
+                Ok(_) => swept,
                 Err(different) => {
                     let (kept, wrong) = blame::blame(&mut lab, pass.name, &now, &after, different);
                     faults.extend(
                         wrong.into_iter().filter(|fault| !faults.contains(fault)).collect::<Vec<_>>(),
                     );
-                    kept
+                    passes::swept(&kept)
                 }
             };
             if is_unchanged(&now, &after) {

@@ -53,8 +53,6 @@ pub struct Witness {
 pub struct Agreed {
     /// where
     pub place: Place,
-    /// how many things can become of packets
-    pub parts: usize,
     /// what becomes of packets, and a fingerprint of the set of those packets
     pub packets: Vec<(String, String)>,
 }
@@ -147,7 +145,7 @@ pub fn compare(
                     return Err(Different::Packet(Box::new(Witness { place, packet, before, after })));
                 }
                 bring_on(judge, &own, &other, read, &mut pairs);
-                agreed.push(Agreed { place, parts: own.len(), packets: own_fingerprints(judge, &own) });
+                agreed.push(Agreed { place, packets: fingerprints(judge, &own) });
             }
         }
         if pairs.len() > MARKS {
@@ -223,7 +221,7 @@ fn fates_of(judge: &Judge<'_>, parts: &Parts, packet: &[u128; Field::ALL.len()])
 }
 
 /// What becomes of packets, and which.
-fn own_fingerprints(judge: &Judge<'_>, parts: &Parts) -> Vec<(String, String)> {
+fn fingerprints(judge: &Judge<'_>, parts: &Parts) -> Vec<(String, String)> {
     let all = parts.iter().map(|(key, part)| (words(judge, key), judge.space.fingerprint(part.set)));
     let mut all: Vec<(String, String)> = all.collect();
     all.sort_unstable();

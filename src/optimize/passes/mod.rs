@@ -30,10 +30,12 @@ pub struct Pass {
 }
 
 /// All of them. They run in turn until none of them finds anything more.
-pub const ALL: [Pass; 13] = [
+pub const ALL: [Pass; 14] = [
+    unused::PASS,
     cidrs::PASS,
     ports::PASS,
     sets::PASS,
+    sets::SHORT,
     fold::PASS,
     unreachable::PASS,
     idle_marks::PASS,
@@ -43,5 +45,9 @@ pub const ALL: [Pass; 13] = [
     share_chains::PASS,
     inline::PASS,
     order::PASS,
-    unused::PASS,
 ];
+
+/// The program without chains and sets that nothing refers to.
+pub fn swept(program: &Program) -> Program {
+    unused::swept(program)
+}

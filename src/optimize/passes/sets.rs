@@ -1,10 +1,11 @@
 //! A list of networks, a rule for each, becomes one rule with a set.
 //!
 //! Felix renders the networks of a policy as a rule each, and a packet meets them one by one. A set of
-//! type `hash:net` looks an address up once for each length of network that it has. So it pays where
-//! there are more networks than lengths, and a few besides for the call into the set; see
-//! [`COST_OF_CALL`]. The set's name says what is in it, as the names of Felix's own sets do. Sound for the
-//! reason that is given at `cidrs`: the rules are in a row, and apply to the union of their networks.
+//! type `hash:net` looks an address up once for each length of network that it has. The call costs as much
+//! as many rules that only compare a network, so there must be many for it to pay ([`pays`]); where only
+//! the number of rules counts, a few are enough. The set's name says what is in it, as the names of
+//! Felix's own sets do. Sound for the reason that is given at `cidrs`: the rules are in a row, and apply to
+//! the union of their networks.
 //!
 //! ```text
 //! -s 10.1.0.0/16 -j MARK --set-xmark 0x80000/0x80000
@@ -26,24 +27,48 @@ use sha2::{Digest, Sha224};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-pub const PASS: Pass = Pass { name: "sets", about: "look long lists of networks up in a set", level: 1, run };
+pub const PASS: Pass = Pass {
+    name: "sets",
+    about: "look long lists of networks up in a set, where that is faster",
+    level: 1,
+    run: |program, _| with_sets(program, pays),
+};
 
-/// A look-up in a set costs about as much as this many rules that compare one network, besides one for
-/// each length of network. Measured with `tests/kernel_costs.rs`.
-const COST_OF_CALL: usize = 3;
+/// The same for lists for which it is not faster, but fewer rules.
+pub const SHORT: Pass = Pass {
+    name: "short-sets",
+    about: "look short lists of networks up in a set as well",
+    level: 2,
+    run: |program, _| with_sets(program, |nets| nets.len() > FEW),
+};
+
+/// Networks that are left as rules even where the number of rules counts.
+const FEW: usize = 3;
 /// Members that a set may have unless it is made for more (`felix/config/config_params.go`, v3.32.1).
 const MAX_ELEMENTS: u64 = 1_048_576;
 
-fn run(program: &Program, _: &mut super::Lab<'_>) -> Program {
+/// Whether a look-up is faster than a rule for each network, for a packet that is in none of them: such a
+/// rule takes 5 ns, a look-up 240 ns and 15 ns for each length of network (`make bench`, Linux 6.18).
+fn pays(nets: &[IpNet]) -> bool {
+    let lengths: BTreeSet<u8> = nets.iter().map(IpNet::prefix_len).collect();
+    5 * nets.len() > 240 + 15 * lengths.len()
+}
+
+fn with_sets(program: &Program, pays: impl Fn(&[IpNet]) -> bool) -> Program {
     let mut made: BTreeMap<Arc<str>, IpSet> = BTreeMap::new();
-    let mut after = edit::chains(program, |at, chain| looked_up(&chain.rules, at.family, &mut made));
+    let mut after = edit::chains(program, |at, chain| looked_up(&chain.rules, at.family, &pays, &mut made));
     let had: BTreeSet<Arc<str>> = program.sets.iter().map(|set| set.name.clone()).collect();
     after.sets.extend(made.into_values().filter(|set| !had.contains(&set.name)));
     after.sets.sort_by(|a, b| a.name.cmp(&b.name));
     after
 }
 
-fn looked_up(rules: &[Rule], family: Family, made: &mut BTreeMap<Arc<str>, IpSet>) -> Option<Vec<Rule>> {
+fn looked_up(
+    rules: &[Rule],
+    family: Family,
+    pays: &dyn Fn(&[IpNet]) -> bool,
+    made: &mut BTreeMap<Arc<str>, IpSet>,
+) -> Option<Vec<Rule>> {
     let mut now = rules.to_vec();
     for side in [Side::Source, Side::Destination] {
         let mut next = Vec::with_capacity(now.len());
@@ -53,9 +78,8 @@ fn looked_up(rules: &[Rule], family: Family, made: &mut BTreeMap<Arc<str>, IpSet
             let own = &now[run.first..run.first + run.things.len()];
             copied = run.first + own.len();
             let nets = fewest(&run.things);
-            let lengths: BTreeSet<u8> = nets.iter().map(IpNet::prefix_len).collect();
             // the whole of a family is no member of such a set
-            if nets.len() <= COST_OF_CALL + lengths.len() || nets.iter().any(|net| net.prefix_len() == 0) {
+            if !pays(&nets) || nets.iter().any(|net| net.prefix_len() == 0) {
                 next.extend_from_slice(own);
                 continue;
             }

@@ -6,16 +6,20 @@
 //! :cali-failsafe-in - [0:0]      goes, where no rule jumps to it
 //! ```
 
-use super::{Lab, Pass};
+use super::Pass;
 use crate::ir::{Chain, Matcher, Program, Table};
 use crate::optimize::edit;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-pub const PASS: Pass =
-    Pass { name: "unused", about: "remove chains and sets that no rule refers to", level: 1, run };
+pub const PASS: Pass = Pass {
+    name: "unused",
+    about: "remove chains and sets that no rule refers to",
+    level: 1,
+    run: |program, _| swept(program),
+};
 
-fn run(program: &Program, _: &mut Lab<'_>) -> Program {
+pub fn swept(program: &Program) -> Program {
     let mut looked_up: BTreeSet<Arc<str>> = BTreeSet::new();
     let mut after = edit::tables(program, |_, table| {
         let by_name: HashMap<&str, &Arc<Chain>> =
