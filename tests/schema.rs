@@ -4,6 +4,7 @@ mod common;
 
 use common::{files, relative, root, run};
 use regex_lite::Regex;
+use std::path::Path;
 use serde_json::{Map, Value, json};
 
 /// What a value has that a schema does not allow, with the path to it.
@@ -30,6 +31,7 @@ fn violations(root: &Value, schema: &Value, value: &Value, path: &str, out: &mut
                 "string" => value.is_string(),
                 "boolean" => value.is_boolean(),
                 "integer" => value.is_i64() || value.is_u64(),
+                "number" => value.is_number(),
                 other => panic!("type `{other}`"),
             },
             "minimum" => value.as_f64().is_none_or(|n| n >= wanted.as_f64().unwrap()),
@@ -175,6 +177,21 @@ fn what_verify_finds_is_valid() {
         let result = run(&[&node[..], &["--dump", &rules, "--ipsets", &sets]].concat());
         assert!(result.stdout.contains("netpolc.verify/1"), "{}", result.stderr);
         assert_valid(&schema, &result.stdout, &rules);
+    }
+}
+
+#[test]
+fn what_optimizing_writes_is_valid() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (saved, proof) = (folder.join("saved.json"), folder.join("proof.json"));
+    for level in ["1", "2"] {
+        let cluster = ["compile", "fixtures/iks/cluster", "--node", "10.176.48.67", "--format", "json"];
+        let files = ["--saved", saved.to_str().unwrap(), "--proof", proof.to_str().unwrap(), "-O", level];
+        let result = run(&[&cluster[..], &files].concat());
+        assert_valid(&schema("compile.schema.json"), &result.stdout, level);
+        for (path, name) in [(&saved, "optimized-rules.schema.json"), (&proof, "proof.schema.json")] {
+            assert_valid(&schema(name), &std::fs::read_to_string(path).expect("it was written"), name);
+        }
     }
 }
 
