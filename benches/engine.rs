@@ -12,6 +12,8 @@ use netpolc::kernel::conntrack::Connection;
 use netpolc::kernel::route::Routes;
 use netpolc::kernel::symbolic::{Arrival, Attribution, Interfaces, Symbolic};
 use netpolc::model::{InvalidMode, collect, lower};
+use netpolc::optimize;
+use netpolc::resolve::view::{Interface, NodeView};
 use netpolc::resolve::{Cluster, NodeRequest};
 use netpolc::source::{self, Input, Options};
 use netpolc::space::{Field, PacketSet, Space};
@@ -24,6 +26,9 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 const RUNS: usize = 5;
+/// Clusters with 1,000 and 500 policies; the rules of a node of the second are some 10,000.
+const LARGE: &str = "engine.yaml";
+const SMALL: &str = "engine-small.yaml";
 /// Says to a process what to measure.
 const TASK: &str = "NETPOLC_BENCH_TASK";
 
@@ -39,6 +44,8 @@ fn main() {
         ("verdicts", "verdict function of a node, 110 pods, 1,000 policies"),
         ("cidrs", "1,000,000 random CIDRs read, merged, written"),
         ("packets", "200,000 packets through a node's rules"),
+        ("optimize-1", "fewer rules on a node, -O 1, with proof"),
+        ("optimize-2", "fewer rules on a node, -O 2, with proof"),
     ] {
         let mut runs: Vec<(f64, u64, String)> = (0..RUNS).map(|_| child(task)).collect();
         runs.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -64,6 +71,8 @@ fn measured(task: &str, folder: &Path) {
         "verdicts" => verdicts(folder),
         "cidrs" => cidrs(folder),
         "packets" => packets(folder),
+        "optimize-1" => optimized(folder, 1),
+        "optimize-2" => optimized(folder, 2),
         other => panic!("no task `{other}`"),
     };
     let peak = getrusage(UsageWho::RUSAGE_SELF).expect("usage").max_rss();
@@ -99,11 +108,14 @@ fn prepare(folder: &Path) {
         let _ = writeln!(list, "{net}");
     }
     std::fs::write(folder.join("cidrs.txt"), list).expect("target/bench can be written");
-    std::fs::write(folder.join("engine.yaml"), cluster(&mut numbers)).expect("target/bench can be written");
+    for (name, policies) in [(LARGE, 1_000), (SMALL, 500)] {
+        let text = cluster(&mut numbers, policies);
+        std::fs::write(folder.join(name), text).expect("target/bench can be written");
+    }
 }
 
-/// 110 pods on a node, 1,000 policies with selectors, networks and ports, and host endpoints.
-fn cluster(numbers: &mut Numbers) -> String {
+/// 110 pods on a node, and policies with selectors, networks and ports.
+fn cluster(numbers: &mut Numbers, policies: usize) -> String {
     let mut text = String::from(
         "apiVersion: v1\nkind: Node\nmetadata: {name: node-1, annotations: {projectcalico.org/IPv4Address: 10.0.0.11/24}}\n\
          status: {addresses: [{type: InternalIP, address: 10.0.0.11}, {type: ExternalIP, address: 203.0.113.11}]}\n\
@@ -120,7 +132,7 @@ fn cluster(numbers: &mut Numbers) -> String {
             pod + 1
         );
     }
-    for policy in 0..1_000 {
+    for policy in 0..policies {
         let mut net = || {
             let n = numbers.next();
             format!("{}.{}.{}.0/24", 1 + n % 200, n >> 8 & 0xff, n >> 16 & 0xff)
@@ -146,9 +158,9 @@ fn cluster(numbers: &mut Numbers) -> String {
     text
 }
 
-/// The cluster's node, compiled, and its kernel handed to `work`.
-fn with_kernel<T>(folder: &Path, work: impl FnOnce(&netpolc::ir::Program, &Kernel<'_>) -> T) -> T {
-    let read = source::read(&[Input::Path(folder.join("engine.yaml"))], &Options::default(), lower);
+/// A cluster's node as its agent would see it, handed to `work` with its addresses.
+fn with_view<T>(cluster: &Path, work: impl FnOnce(NodeView, &[Interface]) -> T) -> T {
+    let read = source::read(&[Input::Path(cluster.to_owned())], &Options::default(), lower);
     let collected = collect(read.values, InvalidMode::Fail);
     assert!(!collected.fatal, "{:?}", collected.diagnostics.first());
     let cluster = Cluster::new(&collected.resources);
@@ -158,18 +170,24 @@ fn with_kernel<T>(folder: &Path, work: impl FnOnce(&netpolc::ir::Program, &Kerne
     )
     .expect("addresses");
     let request = NodeRequest { node: "node-1", interfaces: Some(&addresses) };
-    let view = cluster.view(&request).view.expect("the node is there");
-    let program = felix::render(&view);
-    let mut routes =
-        String::from(r#"[{"dst": "default", "dev": "eth1"}, {"dst": "10.0.0.0/24", "dev": "eth0"}"#);
-    for pod in &view.workloads {
-        for address in &pod.addresses {
-            let _ = write!(routes, r#", {{"dst": "{address}", "dev": "{}"}}"#, pod.interface);
+    work(cluster.view(&request).view.expect("the node is there"), &addresses)
+}
+
+/// The large cluster's node, compiled, and its kernel handed to `work`.
+fn with_kernel<T>(folder: &Path, work: impl FnOnce(&netpolc::ir::Program, &Kernel<'_>) -> T) -> T {
+    with_view(&folder.join(LARGE), |view, addresses| {
+        let program = felix::render(&view);
+        let mut routes =
+            String::from(r#"[{"dst": "default", "dev": "eth1"}, {"dst": "10.0.0.0/24", "dev": "eth0"}"#);
+        for pod in &view.workloads {
+            for address in &pod.addresses {
+                let _ = write!(routes, r#", {{"dst": "{address}", "dev": "{}"}}"#, pod.interface);
+            }
         }
-    }
-    routes.push(']');
-    let routes = Routes::new(&addresses, &ip_route::parse(&routes).expect("routes"));
-    work(&program, &Kernel::new(&program, routes))
+        routes.push(']');
+        let routes = Routes::new(addresses, &ip_route::parse(&routes).expect("routes"));
+        work(&program, &Kernel::new(&program, routes))
+    })
 }
 
 fn verdicts(folder: &Path) -> (f64, String) {
@@ -241,6 +259,23 @@ fn packets(folder: &Path) -> (f64, String) {
         }
         let seconds = start.elapsed().as_secs_f64();
         (seconds, format!(" ({:.0} packets a second)", COUNT as f64 / seconds))
+    })
+}
+
+fn optimized(folder: &Path, level: u8) -> (f64, String) {
+    with_view(&folder.join(SMALL), |view, _| {
+        let program = felix::render(&view);
+        let start = Instant::now();
+        let optimized = optimize::optimize(&program, level, felix::private_marks(&view));
+        let seconds = start.elapsed().as_secs_f64();
+        assert!(optimized.proof.is_ok() && optimized.faults.is_empty());
+        let rules = |program: &netpolc::ir::Program| -> usize {
+            let tables = program.v4.tables.iter().chain(&program.v6.tables);
+            tables.flat_map(|table| &table.chains).map(|chain| chain.rules.len()).sum()
+        };
+        let (before, after) = (rules(&program), rules(&optimized.program));
+        let share = 100.0 * optimized.proving.as_secs_f64() / seconds;
+        (seconds, format!(" ({before} rules to {after}, {share:.0} % of it the proof)"))
     })
 }
 

@@ -4,8 +4,8 @@ mod common;
 
 use common::{files, relative, root, run};
 use regex_lite::Regex;
-use std::path::Path;
 use serde_json::{Map, Value, json};
+use std::path::Path;
 
 /// What a value has that a schema does not allow, with the path to it.
 ///

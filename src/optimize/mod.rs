@@ -41,6 +41,7 @@ use passes::Pass;
 use proof::{Agreed, Different};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Rounds of all passes at most; each makes the program smaller, or is the last.
 const ROUNDS: usize = 50;
@@ -56,6 +57,8 @@ pub struct Optimized {
     pub faults: Vec<Fault>,
     /// what the result was compared in with the program that went in; or why it is the program that went in
     pub proof: Result<Vec<Agreed>, Different>,
+    /// how long it took to compare programs, of all that it took
+    pub proving: Duration,
 }
 
 /// What a pass has saved.
@@ -85,6 +88,13 @@ pub fn with_passes(program: &Program, passes: &[Pass], private: u32) -> Optimize
     let mut saved: Vec<Saved> =
         passes.iter().map(|pass| Saved { pass: pass.name, rules: 0, chains: 0, members: 0 }).collect();
     let mut faults: Vec<Fault> = Vec::new();
+    let mut proving = Duration::ZERO;
+    let mut timed = |lab: &mut Lab<'_>, before: &Program, after: &Program| {
+        let start = Instant::now();
+        let compared = lab.compare(before, after);
+        proving += start.elapsed();
+        compared
+    };
     let mut now = program.clone();
     for _ in 0..ROUNDS {
         let mut changed = false;
@@ -95,7 +105,7 @@ pub fn with_passes(program: &Program, passes: &[Pass], private: u32) -> Optimize
             }
             // what a pass leaves without use is its saving
             let swept = passes::swept(&after);
-            let after = match lab.compare(&now, &swept) {
+            let after = match timed(&mut lab, &now, &swept) {
                 Ok(_) => swept,
                 Err(different) => {
                     let (kept, wrong) = blame::blame(&mut lab, pass.name, &now, &after, different);
@@ -116,9 +126,9 @@ pub fn with_passes(program: &Program, passes: &[Pass], private: u32) -> Optimize
             break;
         }
     }
-    let proof = lab.compare(program, &now);
+    let proof = timed(&mut lab, program, &now);
     let result = if proof.is_ok() { hashed(program, now) } else { program.clone() };
-    Optimized { program: result, saved, faults, proof }
+    Optimized { program: result, saved, faults, proof, proving }
 }
 
 /// Whether two programs, whatever they come from, do the same. `private`: bits of the mark that only
