@@ -17,6 +17,7 @@
 //! | [`felix`] | the node's view → rules |
 //! | [`ir`] | the rules and sets as data; its header defines what they mean |
 //! | [`emit`] | rules → text |
+//! | [`optimize`] | rules → fewer rules that mean the same, and the proof |
 //! | [`dump`] | dumps of a node → rules and sets |
 //! | [`verify`] | rules, and dumps of a node → where they differ |
 //!
