@@ -65,3 +65,62 @@ impl Next for u16 {
         self.saturating_add(1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn net(text: &str) -> IpNet {
+        text.parse().expect("a network")
+    }
+
+    #[test]
+    fn all_that_is_said_twice_goes() {
+        let nets = [
+            "10.0.1.0/24",
+            "10.0.0.0/24",
+            "10.0.0.128/25",
+            "10.0.0.0/24",
+            "2001:db8::/33",
+            "2001:db8:8000::/33",
+        ];
+        assert_eq!(fewest(&nets.map(net)), [net("10.0.0.0/23"), net("2001:db8::/32")]);
+        assert_eq!(fewest(&["0.0.0.0/1", "128.0.0.0/1"].map(net)), [net("0.0.0.0/0")]);
+        assert_eq!(fewest(&["::/0", "ffff::/16"].map(net)), [net("::/0")]);
+        assert_eq!(fewest(&[]), []);
+        // neighbours that are not siblings stay two
+        assert_eq!(fewest(&["10.0.1.0/24", "10.0.2.0/24"].map(net)).len(), 2);
+    }
+
+    fn of_v4() -> impl Strategy<Value = IpNet> {
+        // few addresses, so that networks meet
+        (0u32..64, 24u8..=32).prop_map(|(host, length)| {
+            IpNet::V4(
+                Ipv4Net::new(Ipv4Addr::from(0x0a00_0000 | host << 2), length).expect("a length").trunc(),
+            )
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn they_are_what_another_library_makes_of_them(nets in proptest::collection::vec(of_v4(), 0..40)) {
+            let mut other = IpNet::aggregate(&nets);
+            other.sort();
+            prop_assert_eq!(fewest(&nets), other);
+        }
+
+        #[test]
+        fn joined_ranges_have_the_same_numbers(
+            ranges in proptest::collection::vec((0u16..50, 0u16..10), 0..20)
+        ) {
+            let ranges: Vec<(u16, u16)> = ranges.into_iter().map(|(first, more)| (first, first + more)).collect();
+            let has = |ranges: &[(u16, u16)], n| ranges.iter().any(|(first, last)| (*first..=*last).contains(&n));
+            let joined = joined(ranges.clone());
+            for n in 0..70 {
+                prop_assert_eq!(has(&ranges, n), has(&joined, n));
+            }
+            prop_assert!(joined.windows(2).all(|pair| pair[0].1 + 1 < pair[1].0));
+        }
+    }
+}
