@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Run, in_parallel, netpolc, root};
+use common::{Run, in_parallel, netpolc, recorded_below, root};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -23,23 +23,6 @@ const FILES: [(&str, &[&str]); 5] = [
     ("save.v6.rules", &["--emit", "ip6tables", "--dialect", "save"]),
     ("ipsets.txt", &["--emit", "ipsets"]),
 ];
-
-/// Folders below that hold a recorded cluster, sorted.
-fn cases(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    if folder.join("golden/felix.v4.rules").exists() {
-        found.push(folder.to_owned());
-    }
-    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    for entry in entries {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            found.extend(cases(&path));
-        }
-    }
-    found.sort();
-    found
-}
 
 /// Compiles a recorded cluster; gives what differs.
 fn differences(case: &Path) -> Vec<String> {
@@ -97,7 +80,7 @@ fn say(text: &str) {
 
 #[test]
 fn the_recorded_clusters_of_this_repository_are_reproduced() {
-    let cases = cases(&root().join("fixtures/golden"));
+    let cases = recorded_below(&root().join("fixtures/golden"));
     assert!(cases.len() >= 6, "only {} cases", cases.len());
     assert_all_same(&cases);
 }
@@ -114,7 +97,7 @@ fn the_whole_collection_is_reproduced_where_it_is_present() {
     let first: Vec<_> = first.lines().map(|case| collection.join(case)).collect();
     assert_all_same(&first);
 
-    let all = cases(&collection);
+    let all = recorded_below(&collection);
     let results = in_parallel(&all, |case| differences(case));
     let differ: Vec<_> =
         all.iter().zip(&results).filter(|(_, differences)| !differences.is_empty()).collect();

@@ -490,7 +490,7 @@ fn compare(seed: u64, packets: usize) -> HashMap<String, usize> {
                 state: ConntrackStates::INVALID,
                 untracked: false,
             };
-            let mut point = [0u128; 8];
+            let mut point = [0u128; Field::ALL.len()];
             point[Field::InInterface as usize] = u128::from(interfaces.number(&before.input));
             point[Field::Protocol as usize] = u128::from(protocol);
             point[Field::SourcePort as usize] = u128::from(before.sport);

@@ -1,117 +1,13 @@
 //! The grammar file and the parser agree: what the grammar makes, the parser reads.
 
+mod common;
+
+use common::Numbers;
+use common::ebnf::{Term, rules};
 use netpolc::syntax::selector;
 use std::collections::BTreeMap;
 
 const GRAMMAR: &str = include_str!("../grammar/selector.ebnf");
-
-/// A right-hand side of the grammar.
-enum Term {
-    Literal(String),
-    Name(String),
-    Sequence(Vec<Term>),
-    Choice(Vec<Term>),
-    Optional(Box<Term>),
-    Repeated(Box<Term>),
-}
-
-/// Reads the EBNF notation that the grammar file uses.
-struct Reader<'g> {
-    rest: &'g str,
-}
-
-impl Reader<'_> {
-    fn skip(&mut self) {
-        loop {
-            self.rest = self.rest.trim_start();
-            let Some(comment) = self.rest.strip_prefix("(*") else { return };
-            self.rest = &comment[comment.find("*)").expect("a comment ends") + 2..];
-        }
-    }
-
-    fn eat(&mut self, symbol: char) -> bool {
-        self.skip();
-        let found = self.rest.starts_with(symbol);
-        if found {
-            self.rest = &self.rest[symbol.len_utf8()..];
-        }
-        found
-    }
-
-    fn name(&mut self) -> String {
-        self.skip();
-        let end = self.rest.find(|c: char| !c.is_ascii_lowercase()).expect("a name ends");
-        let (name, rest) = self.rest.split_at(end);
-        self.rest = rest;
-        name.to_owned()
-    }
-
-    fn choice(&mut self) -> Term {
-        let mut all = vec![self.sequence()];
-        while self.eat('|') {
-            all.push(self.sequence());
-        }
-        Term::Choice(all)
-    }
-
-    fn sequence(&mut self) -> Term {
-        let mut all = vec![self.factor()];
-        while self.eat(',') {
-            all.push(self.factor());
-        }
-        Term::Sequence(all)
-    }
-
-    fn factor(&mut self) -> Term {
-        self.skip();
-        for quote in ['"', '\''] {
-            if self.eat(quote) {
-                let end = self.rest.find(quote).expect("a literal ends");
-                let literal = self.rest[..end].to_owned();
-                self.rest = &self.rest[end + 1..];
-                return Term::Literal(literal);
-            }
-        }
-        for (open, close, wrap) in
-            [('[', ']', Term::Optional as fn(Box<Term>) -> Term), ('{', '}', Term::Repeated)]
-        {
-            if self.eat(open) {
-                let inner = self.choice();
-                assert!(self.eat(close), "`{close}` missing before {}", self.rest);
-                return wrap(Box::new(inner));
-            }
-        }
-        Term::Name(self.name())
-    }
-}
-
-fn grammar() -> BTreeMap<String, Term> {
-    let mut reader = Reader { rest: GRAMMAR };
-    let mut rules = BTreeMap::new();
-    loop {
-        reader.skip();
-        if reader.rest.is_empty() {
-            return rules;
-        }
-        let name = reader.name();
-        assert!(reader.eat('='), "`=` missing after {name}");
-        let right = reader.choice();
-        assert!(reader.eat(';'), "`;` missing before {}", reader.rest);
-        assert!(rules.insert(name, right).is_none());
-    }
-}
-
-/// A deterministic source of choices.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % sides as u64) as usize
-    }
-}
 
 /// Rules inside of which no blank may stand.
 const TIGHT: [&str; 4] = ["double", "single", "label", "has("];
@@ -121,7 +17,7 @@ fn make(
     term: &Term,
     tight: bool,
     depth: usize,
-    dice: &mut Dice,
+    numbers: &mut Numbers,
     out: &mut String,
 ) {
     match term {
@@ -133,47 +29,48 @@ fn make(
                 (&**literal, out.ends_with("starts"), out.ends_with("ends"), out.ends_with("not")),
                 ("with", true, _, _) | ("with", _, true, _) | ("in", _, _, true)
             );
-            if !tight && ((touching && !may_touch) || dice.roll(3) == 0) {
-                out.push_str([" ", "\t", "  "][dice.roll(3)]);
+            if !tight && ((touching && !may_touch) || numbers.below(3) == 0) {
+                out.push_str([" ", "\t", "  "][numbers.below(3)]);
             }
             out.push_str(literal);
         }
         Term::Name(name) => {
             let inside = TIGHT.contains(&&**name);
-            if inside && !tight && dice.roll(2) == 0 {
+            if inside && !tight && numbers.below(2) == 0 {
                 out.push(' ');
             }
-            make(rules, &rules[name], tight || inside, depth + 1, dice, out);
+            make(rules, &rules[name], tight || inside, depth + 1, numbers, out);
         }
-        Term::Sequence(all) => all.iter().for_each(|term| make(rules, term, tight, depth, dice, out)),
+        Term::Sequence(all) => all.iter().for_each(|term| make(rules, term, tight, depth, numbers, out)),
         Term::Choice(all) => {
             // deep down, leave the choices that open parentheses
             let first = usize::from(depth > 40 && all.len() > 1);
-            let pick = first + dice.roll(all.len() - first);
-            make(rules, &all[pick], tight, depth, dice, out);
+            let pick = first + numbers.below(all.len() - first);
+            make(rules, &all[pick], tight, depth, numbers, out);
         }
         Term::Optional(inner) => {
-            if dice.roll(2) == 0 {
-                make(rules, inner, tight, depth, dice, out);
+            if numbers.below(2) == 0 {
+                make(rules, inner, tight, depth, numbers, out);
             }
         }
         Term::Repeated(inner) => {
-            for _ in 0..[0, 0, 1, 2][dice.roll(4)] {
+            for _ in 0..[0, 0, 1, 2][numbers.below(4)] {
                 if depth < 60 {
-                    make(rules, inner, tight, depth, dice, out);
+                    make(rules, inner, tight, depth, numbers, out);
                 }
             }
         }
+        Term::Except(..) => unreachable!("the grammar of selectors has no exceptions"),
     }
 }
 
 fn sentences(count: usize) -> Vec<String> {
-    let rules = grammar();
-    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let rules = rules(GRAMMAR);
+    let mut numbers = Numbers::new(1);
     (0..count)
         .map(|_| {
             let mut text = String::new();
-            make(&rules, &rules["selector"], false, 0, &mut dice, &mut text);
+            make(&rules, &rules["selector"], false, 0, &mut numbers, &mut text);
             text
         })
         .collect()

@@ -1,5 +1,6 @@
 //! What is wrong with a line.
 
+use super::line::Word;
 use crate::diagnostic::{Diagnostic, FileId, Location};
 
 /// The id of all that is wrong with the text of a dump.
@@ -19,6 +20,11 @@ pub(super) struct Fault {
 impl Fault {
     pub fn new(at: usize, message: impl Into<String>) -> Self {
         Fault { at, message: message.into(), help: None }
+    }
+
+    /// Nothing that could be its value follows an option.
+    pub fn no_value(option: &Word<'_>) -> Self {
+        Fault::new(option.end, format!("a value should follow `{}`", head(&option.text)))
     }
 
     pub fn help(mut self, help: &'static str) -> Self {

@@ -118,10 +118,15 @@ fn chain(input: &str) -> Result<'_, Bare<'_>> {
     let (input, name) = expect("the name of a chain", name).parse(input)?;
     let (input, _) = expect("a policy", take_while1(is_blank)).parse(input)?;
     let (input, policy) = expect("`ACCEPT`, `DROP` or `-`", policy).parse(input)?;
-    let (input, _) = blanks(input)?;
     let (input, counters) = match input {
         "" => (input, None),
-        _ => expect("counters like `[0:0]`", counted).parse(input)?,
+        _ => {
+            let (input, _) = expect("a blank or the end of the line", take_while1(is_blank)).parse(input)?;
+            match input {
+                "" => (input, None),
+                _ => expect("counters like `[0:0]`", counted).parse(input)?,
+            }
+        }
     };
     Ok((input, Bare::Chain { name, policy, counters }))
 }

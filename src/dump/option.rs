@@ -1,5 +1,6 @@
 //! Options of matches and targets, with their values.
 
+use super::fault::Fault;
 use super::line::Word;
 
 /// Options whose value may be any text, also one that looks like an option.
@@ -27,33 +28,39 @@ pub(super) fn is_option(word: &Word<'_>) -> bool {
 }
 
 /// Its value may be any word.
-pub(super) fn takes_any_word(word: &Word<'_>) -> bool {
-    is_option(word) && FREE_TEXT.contains(&&word.text[2..])
+fn takes_any_word(word: &Word<'_>) -> bool {
+    FREE_TEXT.contains(&&word.text[2..])
 }
 
-/// Words as options with their values; `None` where the first word is no option.
-pub(super) fn options<'w>(words: &'w [Word<'_>]) -> Option<Vec<Opt<'w>>> {
-    let mut list: Vec<Opt<'w>> = Vec::new();
-    let mut negated = false;
-    let mut free = false;
-    for (index, word) in words.iter().enumerate() {
-        if free {
-            free = false;
-            list.last_mut()?.values.push(&word.text);
-        } else if is_not(word) {
-            // before an option, or, as it was once written, before its value
-            let before_option = words.get(index + 1).is_some_and(is_option);
-            match list.last_mut() {
-                Some(last) if !before_option => last.negated = !last.negated,
-                _ => negated = true,
-            }
-        } else if is_option(word) {
-            let name = &word.text[2..];
-            free = takes_any_word(word);
-            list.push(Opt { negated: std::mem::take(&mut negated), name, values: Vec::new() });
-        } else {
-            list.last_mut()?.values.push(&word.text);
+/// The options from a word on, and where they end. `is_keyword` knows the words that are more than options.
+pub(super) fn settings<'w>(
+    words: &'w [Word<'_>],
+    mut next: usize,
+    is_keyword: impl Fn(&Word<'_>) -> bool,
+) -> Result<(Vec<Opt<'w>>, usize), Fault> {
+    let is_value = |word: &Word<'_>| !(is_not(word) || is_option(word) || is_keyword(word));
+    let mut list = Vec::new();
+    loop {
+        let mut negated = words.get(next).is_some_and(is_not);
+        let at = next + usize::from(negated);
+        let Some(option) = words.get(at).filter(|word| is_option(word) && !is_keyword(word)) else {
+            return Ok((list, next));
+        };
+        next = at + 1;
+        let mut values: Vec<&str> = Vec::new();
+        if takes_any_word(option) {
+            let text = words.get(next).ok_or_else(|| Fault::no_value(option))?;
+            values.push(&text.text);
+            next += 1;
+        } else if words.get(next).is_some_and(is_not) && words.get(next + 1).is_some_and(is_value) {
+            // before 1.4.3, `!` stood behind the option
+            negated = !negated;
+            next += 1;
         }
+        while let Some(value) = words.get(next).filter(|word| is_value(word)) {
+            values.push(&value.text);
+            next += 1;
+        }
+        list.push(Opt { negated, name: &option.text[2..], values });
     }
-    (!negated).then_some(list)
 }

@@ -2,12 +2,13 @@
 
 use super::fault::{Fault, head};
 use super::line::Word;
-use super::option::{Opt, is_not, is_option, options, takes_any_word};
+use super::option::{Opt, is_not, is_option, settings};
 use super::{matches, target, values};
 use crate::ir::{Action, Match, Matcher, Origin, Protocol, Rule, Side};
 
 /// Characters of a rule hash, which Felix's first comment carries.
 const HASH: usize = 16;
+
 /// What stands at the front of a rule, and needs no module.
 #[derive(Clone, Copy)]
 enum Basic {
@@ -66,7 +67,7 @@ pub(super) fn read<'t>(
                 // as Felix writes the options of a protocol's own match, without `-m`
                 let module = reader.protocol.clone().unwrap_or_default();
                 reader.next = start;
-                reader.block(&module, start);
+                reader.block(&module, start)?;
             }
             None => {
                 return Err(Fault::new(
@@ -97,6 +98,7 @@ impl<'t, 'w> Reader<'t, 'w> {
         start: usize,
         is_chain: &dyn Fn(&str) -> bool,
     ) -> Result<(), Fault> {
+        let mut not = negated;
         match what {
             Basic::Fragment => {
                 let text = if negated { "! -f" } else { "-f" };
@@ -106,12 +108,13 @@ impl<'t, 'w> Reader<'t, 'w> {
             Basic::Module | Basic::Jump | Basic::Goto | Basic::Counters if negated => {
                 return Err(Fault::new(self.words[start].at, "`!` cannot stand before this option"));
             }
+            Basic::Module | Basic::Jump | Basic::Goto | Basic::Counters => {}
+            // before 1.4.3, `!` stood behind the option
+            _ if self.words.get(self.next).is_some_and(is_not) => {
+                self.next += 1;
+                (not, negated) = (true, !negated);
+            }
             _ => {}
-        }
-        // before 1.4.3, `!` stood behind the option
-        if self.words.get(self.next).is_some_and(is_not) {
-            self.next += 1;
-            negated = !negated;
         }
         let value = self.value()?;
         let mut on = |on: Matcher| self.rule.matches.push(Match { negated, on });
@@ -124,6 +127,9 @@ impl<'t, 'w> Reader<'t, 'w> {
                 self.protocol = Some(name.to_owned());
                 on(Matcher::Protocol(protocol));
             }
+            Basic::Address(_) if not && value.text.contains(',') => {
+                return Err(Fault::new(value.at, "`!` cannot stand before several addresses"));
+            }
             Basic::Address(side) => match addresses(value)? {
                 Some(list) => on(Matcher::Address(side, list)),
                 None => {
@@ -133,35 +139,60 @@ impl<'t, 'w> Reader<'t, 'w> {
             },
             Basic::Counters => {
                 // packets and bytes, as `iptables -S -v` prints them
-                self.value()?;
+                for counter in [value, self.value()?] {
+                    if values::decimal::<u64>(&counter.text).is_none() {
+                        let message =
+                            format!("expected a number of 64 bits, found `{}`", head(&counter.text));
+                        return Err(Fault::new(counter.at, message));
+                    }
+                }
             }
             Basic::Module => {
                 let module = value.text.to_string();
-                self.block(&module, start);
+                self.block(&module, start)?;
             }
             Basic::Jump => {
                 let first = self.next;
-                self.next = self.words.len();
-                let from = value.at;
-                let raw = &self.line[from..self.words[self.next - 1].end];
-                let options = options(&self.words[first..]);
+                let options = self.settings()?;
+                self.last()?;
+                let raw = &self.line[value.at..self.words[self.next - 1].end];
                 let own = first == self.words.len() && is_chain(&value.text);
-                self.rule.action = Some(target::read(&value.text, options.as_deref(), raw, own));
+                self.rule.action = Some(target::read(&value.text, &options, raw, own));
             }
-            Basic::Goto => self.rule.action = Some(Action::Goto((&*value.text).into())),
+            Basic::Goto => {
+                self.last()?;
+                self.rule.action = Some(Action::Goto((&*value.text).into()));
+            }
             Basic::Fragment => {}
         }
         Ok(())
     }
 
-    /// The word that must follow.
+    /// The word that must follow: not an option, and without quotes, as no program that writes dumps has them
+    /// there.
     fn value(&mut self) -> Result<&'w Word<'t>, Fault> {
-        let word = self.words.get(self.next);
+        let option = &self.words[self.next - 1];
+        let word = self.words.get(self.next).filter(|word| !(is_not(word) || is_option(word)));
+        let word = word.filter(|word| basic(word).is_none()).ok_or_else(|| Fault::no_value(option))?;
+        if word.quoted {
+            return Err(Fault::new(word.at, format!("`{}` should stand without quotes", head(&word.text))));
+        }
         self.next += 1;
-        word.ok_or_else(|| {
-            let option = &self.words[self.words.len() - 1];
-            Fault::new(option.end, format!("a value should follow `{}`", head(&option.text)))
-        })
+        Ok(word)
+    }
+
+    /// The options that follow, up to the next module, basic option or target.
+    fn settings(&mut self) -> Result<Vec<Opt<'w>>, Fault> {
+        let (list, next) = settings(self.words, self.next, |word| basic(word).is_some())?;
+        self.next = next;
+        Ok(list)
+    }
+
+    /// Nothing may follow.
+    fn last(&self) -> Result<(), Fault> {
+        let Some(word) = self.words.get(self.next) else { return Ok(()) };
+        Err(Fault::new(word.at, format!("expected the end of the rule, found `{}`", head(&word.text)))
+            .help("a target and its options are the last thing of a rule"))
     }
 
     /// What stands from a word up to where the reader is now.
@@ -170,38 +201,24 @@ impl<'t, 'w> Reader<'t, 'w> {
         self.line.get(self.words[start].at..end).unwrap_or_default()
     }
 
-    /// The options of a module, up to the next module, basic option or target.
-    fn block(&mut self, module: &str, start: usize) {
-        let first = self.next;
-        while let Some(word) = self.words.get(self.next) {
-            let behind = if is_not(word) { self.words.get(self.next + 1) } else { None };
-            if basic(behind.unwrap_or(word)).is_some() {
-                break;
-            }
-            self.next += 1;
-            if takes_any_word(word) {
-                self.next += 1;
-            }
-        }
-        self.next = self.next.min(self.words.len());
-        let options = options(&self.words[first..self.next]);
+    /// The options of a module.
+    fn block(&mut self, module: &str, start: usize) -> Result<(), Fault> {
+        let options = self.settings()?;
         if module == "comment"
-            && let Some([Opt { negated: false, name: "comment", values }]) = options.as_deref()
+            && let [Opt { negated: false, name: "comment", values }] = &*options
             && let [text] = values[..]
         {
-            return self.comment(text);
+            self.comment(text);
+            return Ok(());
         }
-        let read = options.and_then(|options| {
-            let protocol = self.protocol.as_deref();
-            matches::read(module, &options, protocol)
-        });
-        match read {
+        match matches::read(module, &options, self.protocol.as_deref()) {
             Some(list) => self.rule.matches.extend(list),
             None => {
                 let text = self.text(start);
                 self.rule.matches.push(Match::is(Matcher::Other(text.into())));
             }
         }
+        Ok(())
     }
 
     fn comment(&mut self, text: &str) {
@@ -227,7 +244,8 @@ fn protocol(value: &Word<'_>) -> Result<Protocol, Fault> {
 
 /// A list of addresses; `None` if one of them has a mask with holes.
 fn addresses(value: &Word<'_>) -> Result<Option<Vec<crate::ir::Address>>, Fault> {
-    value.text.split(',').map(values::address).collect::<Result<_, _>>().map_err(|()| {
+    let list: Result<Vec<_>, ()> = value.text.split(',').map(values::address).collect();
+    list.map(|list| list.into_iter().collect()).map_err(|()| {
         Fault::new(value.at, format!("`{}` is no address", head(&value.text)))
             .help("dumps have addresses like `10.0.0.0/8` and `fd00::1/128`, never names")
     })

@@ -75,10 +75,18 @@ impl Draft<'_> {
         let members = match self.create.kind {
             "hash:ip" => Members::Addresses(self.each(|text| address(text, v4))?),
             "hash:net" if v4 => Members::Nets(
-                NetMembers { v4: self.each(|text| net::<Ipv4Net>(text, 32))?, v6: vec![] }.into(),
+                NetMembers {
+                    v4: self.each(|text| net(text, 32, |host, length| Ipv4Net::new(host, length).ok()))?,
+                    v6: vec![],
+                }
+                .into(),
             ),
             "hash:net" => Members::Nets(
-                NetMembers { v4: vec![], v6: self.each(|text| net::<Ipv6Net>(text, 128))? }.into(),
+                NetMembers {
+                    v4: vec![],
+                    v6: self.each(|text| net(text, 128, |host, length| Ipv6Net::new(host, length).ok()))?,
+                }
+                .into(),
             ),
             "hash:ip,port" => Members::Ports(self.each(|text| port_member(text, v4))?),
             _ => return None,
@@ -118,10 +126,10 @@ fn address(text: &str, v4: bool) -> Option<IpAddr> {
 }
 
 /// `10.0.0.0/8`; a single address has no length.
-fn net<N: FromStr>(text: &str, full: u8) -> Option<N> {
-    match text.contains('/') {
-        true => text.parse().ok(),
-        false => format!("{text}/{full}").parse().ok(),
+fn net<A: FromStr, N>(text: &str, full: u8, make: impl Fn(A, u8) -> Option<N>) -> Option<N> {
+    match text.split_once('/') {
+        Some((host, length)) => make(host.parse().ok()?, values::decimal(length)?),
+        None => make(text.parse().ok()?, full),
     }
 }
 

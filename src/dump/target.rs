@@ -24,12 +24,11 @@ const NEUTRAL: [&str; 14] = [
 
 /// The action of a target with its options. `raw` is all of it as it is written, and stays where it is
 /// not understood. `is_chain`: there is a chain of this name, and no option.
-pub(super) fn read(name: &str, options: Option<&[Opt<'_>]>, raw: &str, is_chain: bool) -> Action {
+pub(super) fn read(name: &str, options: &[Opt<'_>], raw: &str, is_chain: bool) -> Action {
     let verbatim = || match NEUTRAL.contains(&name) {
         true => Action::Neutral(raw.into()),
         false => Action::Other(raw.into()),
     };
-    let Some(options) = options else { return verbatim() };
     if options.is_empty() {
         match name {
             "ACCEPT" => return Action::Accept,

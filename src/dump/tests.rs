@@ -40,6 +40,10 @@ fn mistakes_are_told_with_their_place() {
             "*filter\n:INPUT DROP [0:99999999999999999999]\n".to_owned(),
             "2:16: expected a number of 64 bits, found `99999999999999999999]`",
         ),
+        (
+            "*filter\n:INPUT DROP[0:0]\n".to_owned(),
+            "2:12: expected a blank or the end of the line, found `[0:0]`",
+        ),
         (table(":cali-a - [0:0]"), "3:2: the chain `cali-a` is declared twice"),
         (table("-A cali-b -j DROP"), "3:4: the table `filter` has no chain `cali-b`"),
         (table("-A PREROUTING -j DROP"), "3:4: the table `filter` has no chain `PREROUTING`"),
@@ -48,6 +52,14 @@ fn mistakes_are_told_with_their_place() {
         (table("-A cali-a -j"), "3:13: a value should follow `-j`"),
         (table("-A cali-a !"), "3:12: an option should follow `!`"),
         (table("-A cali-a ! -m mark --mark 1"), "3:11: `!` cannot stand before this option"),
+        (table("-A cali-a -m ! tcp"), "3:13: a value should follow `-m`"),
+        (table("-A cali-a -s \"10.0.0.1\""), "3:14: `10.0.0.1` should stand without quotes"),
+        (table("-A cali-a -s 10.0.0.1/255.0.255.0,x"), "3:14: `10.0.0.1/255.0.255.0,x` is no address"),
+        (table("-A cali-a ! -s 10.0.0.1,10.0.0.2"), "3:16: `!` cannot stand before several addresses"),
+        (table("-A cali-a -c 0 x"), "3:16: expected a number of 64 bits, found `x`"),
+        (table("-A cali-a -m comment --comment"), "3:31: a value should follow `--comment`"),
+        (table("-A cali-a -m tcp 22"), "3:18: expected an option, found `22`"),
+        (table("-A cali-a -j DROP -s 10.0.0.1"), "3:19: expected the end of the rule, found `-s`"),
         (table("-A cali-a ACCEPT"), "3:11: expected an option, found `ACCEPT`"),
         (
             table("-A cali-a -m comment --comment \"é it's -j DROP"),
@@ -106,6 +118,21 @@ fn negation_stands_before_or_behind() {
     let port = [Match::not(Matcher::Port(Side::Destination, 22, 22))];
     assert_eq!(one("-p tcp -m tcp ! --dport 22").matches[1..], port);
     assert_eq!(one("-p tcp --dport ! 22").matches[1..], port);
+}
+
+#[test]
+fn lists_on_both_sides_are_as_many_rules_as_iptables_makes() {
+    let rule = one("-s 10.0.0.1,10.0.0.2 -d 192.0.2.1,192.0.2.2 -j DROP");
+    let chains = vec![Arc::new(Chain::new("cali-a", vec![rule]))];
+    let set =
+        RuleSet { family: Family::V4, tables: vec![Table { name: TableName::Raw, hooks: vec![], chains }] };
+    let mut text = String::new();
+    emit::write_rules(&mut text, &set, Dialect::Save, &mut |_, _| {});
+    let pairs = [(1, 1), (1, 2), (2, 1), (2, 2)];
+    let wanted = pairs.map(|(source, destination)| {
+        format!("-A cali-a -s 10.0.0.{source}/32 -d 192.0.2.{destination}/32 -j DROP")
+    });
+    assert!(text.lines().filter(|line| line.starts_with("-A")).eq(wanted), "{text}");
 }
 
 #[test]

@@ -13,16 +13,18 @@ pub const LOG_PREFIX: usize = 29;
 pub const NFLOG_PREFIX: usize = 63;
 
 /// Appends the text of a rule after `-A <chain>`, each part with a space before it. A rule with
-/// several source addresses is several rules in the kernel: `expand` says which of them this is
+/// several addresses is several rules in the kernel: `expand` says which of them this is
 /// (see [`expansions`]).
 pub fn body(out: &mut String, rule: &Rule, family: Family, expand: usize) {
+    let mut each = expansions(rule);
     for side in [Side::Source, Side::Destination] {
         for condition in &rule.matches {
             if let Matcher::Address(on, ranges) = &condition.on
                 && *on == side
             {
-                let range = ranges[if ranges.len() > 1 { expand } else { 0 }];
-                address_match(out, side, range, condition.negated);
+                // as iptables goes through them: for each source all destinations
+                each /= ranges.len();
+                address_match(out, side, ranges[expand / each % ranges.len()], condition.negated);
             }
         }
     }
@@ -68,13 +70,14 @@ pub fn body(out: &mut String, rule: &Rule, family: Family, expand: usize) {
     }
 }
 
-/// How many rules of the kernel this rule is: one for each address of a list.
+/// How many rules of the kernel this rule is: one for each address of a list, and where there are lists for
+/// both sides, one for each address of the one with each of the other.
 pub fn expansions(rule: &Rule) -> usize {
     let lists = rule.matches.iter().filter_map(|condition| match &condition.on {
         Matcher::Address(_, ranges) => Some(ranges.len()),
         _ => None,
     });
-    lists.max().unwrap_or(1)
+    lists.product()
 }
 
 fn not(condition: &Match) -> &'static str {

@@ -32,7 +32,7 @@ pub mod query;
 mod ranked;
 mod set_table;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod tier;

@@ -189,6 +189,16 @@ impl<'c, 'r> Selection<'c, 'r> {
         self.contributors.hosts().filter(|(number, _)| self.bits.contains(*number)).map(|(_, host)| host)
     }
 
+    /// Numbers of those that it has, ascending; they are the same in all selections of a cluster.
+    pub fn numbers(&self) -> impl Iterator<Item = u32> + '_ {
+        self.bits.iter()
+    }
+
+    /// A number that is larger than all that a selection of the cluster may have.
+    pub fn limit(&self) -> usize {
+        self.contributors.len()
+    }
+
     /// Whether no pod and no host endpoint is among them: then no policy with this selector applies
     /// to anything.
     pub fn has_no_endpoint(&self) -> bool {
@@ -218,15 +228,6 @@ impl<'c, 'r> Selection<'c, 'r> {
     /// Takes out whom another selection has.
     pub fn subtract(&mut self, other: &Selection<'_, '_>) {
         self.bits.subtract(&other.bits);
-    }
-
-    /// Those that another selection has, and those that it has not.
-    pub fn split(self, other: &Selection<'_, '_>) -> (Self, Self) {
-        let (mut inside, mut outside) = (self.bits.clone(), self.bits);
-        inside.intersect(&other.bits);
-        outside.subtract(&other.bits);
-        let of = |bits| Selection { bits, contributors: self.contributors };
-        (of(inside), of(outside))
     }
 
     /// How many network sets there are.

@@ -100,6 +100,7 @@ impl Space {
             of_a.advance(end_a == end);
             of_b.advance(end_b == end);
         }
+        self.work += edges.len() as u64;
         let result = self.make(field, edges);
         self.results.insert(key, result);
         result

@@ -45,6 +45,7 @@ pub struct Space {
     known: FxHashMap<u64, u32>,
     collided: FxHashMap<u64, Vec<u32>>,
     pub(super) results: FxHashMap<(Operation, PacketSet, PacketSet), PacketSet>,
+    pub(super) work: u64,
 }
 
 impl Space {
@@ -57,6 +58,7 @@ impl Space {
             known: FxHashMap::default(),
             collided: FxHashMap::default(),
             results: FxHashMap::default(),
+            work: 0,
         }
     }
 
@@ -65,17 +67,18 @@ impl Space {
         self.family
     }
 
-    /// Forgets results of operations that are kept in case they are asked for again. Sets stay.
-    pub fn forget_results(&mut self) {
-        self.results = FxHashMap::default();
-    }
-
     /// A point in time, for [`Space::forget_since`].
     pub fn now(&self) -> Moment {
         Moment(self.nodes.len())
     }
 
-    /// Forgets every set that was made since a point in time: they must not be used any more.
+    /// Edges that operations have made so far, which is what they cost.
+    pub fn work(&self) -> u64 {
+        self.work
+    }
+
+    /// Forgets every set that was made since a point in time, which must not be used any more, and the
+    /// results of operations that are kept in case they are asked for again.
     pub fn forget_since(&mut self, Moment(length): Moment) {
         let length = length.max(2);
         for number in (length..self.nodes.len()).rev() {
@@ -87,11 +90,8 @@ impl Space {
                 others.retain(|other| *other != number);
             }
         }
-        if self.nodes.len() > length {
-            self.nodes.truncate(length);
-            let kept = |set: &PacketSet| (set.0 as usize) < length;
-            self.results.retain(|(_, a, b), result| kept(a) && kept(b) && kept(result));
-        }
+        self.nodes.truncate(length);
+        self.results = FxHashMap::default();
     }
 
     /// How many nodes there are.
@@ -204,6 +204,10 @@ impl Edges {
                 self.targets.push(target);
             }
         }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lasts.len()
     }
 
     fn end(&self) -> Option<u128> {

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test crate uses its part")]
 
 pub mod clusters;
+pub mod ebnf;
 pub mod packets;
 
 use std::path::{Path, PathBuf};
@@ -120,4 +121,28 @@ impl Numbers {
     pub fn pick<T: Clone>(&mut self, items: &[T]) -> T {
         self.one_of(items).clone()
     }
+}
+
+/// Folders of recorded clusters below a folder, sorted.
+pub fn recorded_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    if folder.join("golden/felix.v4.rules").exists() {
+        found.push(folder.to_owned());
+    }
+    let Ok(entries) = std::fs::read_dir(folder) else { return found };
+    for path in entries.map(|entry| entry.expect("an entry").path()).filter(|path| path.is_dir()) {
+        found.extend(recorded_below(&path));
+    }
+    found.sort();
+    found
+}
+
+/// Those of the repository, and more where they are found: recorded clusters, with what Felix made of them.
+pub fn recorded() -> Vec<PathBuf> {
+    let beside = root().join("../shared");
+    let shared = std::env::var_os("NETPOLC_SHARED").map_or(beside, PathBuf::from).join("golden");
+    let mut all = recorded_below(&root().join("fixtures/golden"));
+    assert!(all.len() >= 6, "only {} recorded clusters", all.len());
+    all.extend(recorded_below(&shared));
+    all
 }

@@ -13,7 +13,6 @@ use super::super::ClusterContext;
 use super::direction;
 use crate::diagnostic::Diagnostic;
 use crate::resolve::view::Rule;
-use rustc_hash::FxHashSet;
 
 check!("equal-order-by-name", Warning, Likely, Cluster);
 
@@ -23,14 +22,9 @@ fn run(ctx: &ClusterContext<'_, '_>, found: &mut Vec<Diagnostic>) {
     let rule = |(number, direction, place): (usize, _, usize)| -> Option<&Rule> {
         direction::of(&policies[number]).into_iter().find(|(own, ..)| *own == direction)?.2.get(place)
     };
-    // one finding for two policies, at their first rules that disagree
-    let mut told = FxHashSet::default();
-    for clash in &reach.clashes {
+    for clash in reach.clashes.values() {
         let (first, second) = (clash.first, clash.second);
         let (Some(winner), Some(loser)) = (rule(first), rule(second)) else { continue };
-        if !told.insert((first.0, second.0)) {
-            continue;
-        }
         let (own, other) = (&policies[second.0], &policies[first.0]);
         let order = match own.order {
             order if order.is_finite() => format!("the same order, {order}"),
