@@ -21,6 +21,9 @@ static RULES: LazyLock<Grammar> =
 static SETS: LazyLock<Grammar> =
     LazyLock::new(|| Grammar::new(include_str!("../grammar/ipset-save.ebnf"), TERMINALS));
 
+static LINES_OF_RULES: LazyLock<BTreeSet<String>> = LazyLock::new(|| real_lines("", ".rules"));
+static LINES_OF_SETS: LazyLock<BTreeSet<String>> = LazyLock::new(|| real_lines("ipset", ".txt"));
+
 /// What the grammars say in words.
 const TERMINALS: &[Terminal] = &[
     Terminal {
@@ -222,7 +225,7 @@ fn changed(line: &str, numbers: &mut Numbers) -> String {
 }
 
 /// Lines of dumps of real nodes and of a real Felix: one of each kind, where digits and hashes differ.
-fn real_lines(folder: &str, ending: &str) -> BTreeSet<String> {
+fn real_lines(beginning: &str, ending: &str) -> BTreeSet<String> {
     let own = files("fixtures/dump").into_iter();
     let of_felix = recorded().into_iter().flat_map(|case| {
         let entries = fs::read_dir(case.join("golden")).expect("a recorded case");
@@ -232,7 +235,7 @@ fn real_lines(folder: &str, ending: &str) -> BTreeSet<String> {
     let mut lines = BTreeSet::new();
     for path in own.chain(of_felix) {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if !name.ends_with(ending) || !name.starts_with(folder) {
+        if !name.ends_with(ending) || !name.starts_with(beginning) {
             continue;
         }
         for line in fs::read_to_string(&path).expect("a text").lines() {
@@ -259,7 +262,7 @@ fn printed(dump: &Dump<'_>) -> Option<String> {
 
 #[test]
 fn rules_that_the_grammar_makes_are_read_and_printed() {
-    for (kind, count) in [("rule", 5_000), ("line", 1_000)] {
+    for (kind, count) in [("rule", 3_000), ("line", 1_000)] {
         let mut longest = 0;
         for line in sentences(&RULES, kind, count) {
             let text = around_rule(&line);
@@ -299,24 +302,24 @@ fn agree(lines: &[String], grammar: &Grammar, reads: fn(&str) -> bool) -> usize 
 fn changed_lines_are_read_where_the_grammar_makes_them() {
     let mut numbers = Numbers::new(1);
     for (grammar, kind, real, reads) in [
-        (&RULES, "rule", real_lines("", ".rules"), reads_rule as fn(&str) -> bool),
-        (&SETS, "line", real_lines("ipset", ".txt"), reads_set),
+        (&RULES, "rule", &*LINES_OF_RULES, reads_rule as fn(&str) -> bool),
+        (&SETS, "line", &*LINES_OF_SETS, reads_set),
     ] {
-        let mut lines = sentences(grammar, kind, 2_000);
-        lines.extend(real);
+        let mut lines = sentences(grammar, kind, 1_000);
+        lines.extend(real.iter().cloned());
         let changed: Vec<String> =
             lines.iter().flat_map(|line| [line, line]).map(|line| changed(line, &mut numbers)).collect();
         let read = agree(&changed, grammar, reads);
-        assert!(read > 1_000 && changed.len() - read > 1_000, "{read} of {} are read", changed.len());
+        assert!(read > 500 && changed.len() - read > 500, "{read} of {} are read", changed.len());
     }
 }
 
 #[test]
 fn all_that_was_ever_printed_is_in_the_grammar() {
-    for (grammar, real) in [(&RULES, real_lines("", ".rules")), (&SETS, real_lines("ipset", ".txt"))] {
+    for (grammar, real) in [(&RULES, &*LINES_OF_RULES), (&SETS, &*LINES_OF_SETS)] {
         assert!(real.len() > 20, "only {} lines", real.len());
         for line in real {
-            assert!(grammar.derives("line", &line), "{line:?}");
+            assert!(grammar.derives("line", line), "{line:?}");
         }
     }
 }

@@ -95,9 +95,9 @@ impl Reader<'_> {
         }
         let optional = |inner| Term::Optional(Box::new(inner));
         let repeated = |inner| Term::Repeated(Box::new(inner));
-        let brackets: [(char, char, &dyn Fn(Term) -> Term); 3] =
-            [('[', ']', &optional), ('{', '}', &repeated), ('(', ')', &|inner| inner)];
-        for (open, close, wrap) in brackets {
+        let wraps: [fn(Term) -> Term; 3] = [optional, repeated, |inner| inner];
+        let brackets = [('[', ']'), ('{', '}'), ('(', ')')];
+        for ((open, close), wrap) in brackets.into_iter().zip(wraps) {
             if self.eat(open) {
                 let inner = self.choice();
                 assert!(self.eat(close), "`{close}` missing before {}", self.rest);
