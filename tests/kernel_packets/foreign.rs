@@ -72,6 +72,8 @@ const V6: Places = Places {
 };
 
 const PORTS: [&str; 6] = ["22", "80", "80:90", "443", "1024:2000", "8080"];
+/// What tells ports of the same range apart.
+const PARTS: [&str; 5] = ["80", "81:90", "1024", "1025:2000", "8080"];
 
 struct Rules<'n> {
     numbers: &'n mut Numbers,
@@ -209,11 +211,12 @@ impl Rules<'_> {
         let ends = self.ends(hook);
         let not = if self.numbers.one_in(3) { "! " } else { "" };
         let protocol = self.numbers.pick(&["tcp", "udp", "sctp"]);
-        let asked = match self.numbers.below(6) {
+        let asked = match self.numbers.below(8) {
             0 => format!(" -m connmark {not}--mark {}", self.bits()),
             1 => format!(" -m mark {not}--mark {}", self.bits()),
+            3 if !ends.contains("-d ") => format!(" -d {}", self.numbers.pick(self.places.hosts)),
             2 => format!(" -m conntrack {not}--ctstate DNAT"),
-            _ => format!(" -p {protocol} -m {protocol} --dport {}", self.numbers.pick(&PORTS)),
+            _ => format!(" -p {protocol} -m {protocol} --dport {}", self.numbers.pick(&PARTS)),
         };
         format!("{ends}{asked} -j {}", self.numbers.pick(&["ACCEPT", "DROP", "REJECT", "DROP"]))
     }
