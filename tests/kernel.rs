@@ -12,7 +12,7 @@ use netpolc::check::loadable;
 use netpolc::emit;
 use netpolc::ir::{
     Action, Address, Family, MarkSpelling, Match, Matcher, Origin, Protocol, RejectWith, Rule, Side,
-    TableName,
+    TableName, Translation,
 };
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -105,15 +105,15 @@ fn trials() -> Vec<Trial> {
         Action::Reject(RejectWith::TcpReset),
         Action::NoTrack,
         Action::Mark { value: 1, mask: 1, spelling: MarkSpelling::Hex },
-        Action::Snat { address: v4, ports: None, random_fully: false },
-        Action::Snat { address: v6, ports: None, random_fully: true },
-        Action::Snat { address: v4, ports: Some((100, 200)), random_fully: true },
-        Action::Snat { address: v4, ports: Some((200, 100)), random_fully: true },
-        Action::Masquerade { ports: Some((100, 200)), random_fully: true },
-        Action::Masquerade { ports: Some((200, 100)), random_fully: false },
-        Action::Masquerade { ports: None, random_fully: false },
-        Action::Dnat { address: v4, port: None },
-        Action::Dnat { address: v6, port: None },
+        Action::Snat(Translation::to(v4).into()),
+        Action::Snat(Translation::to(v6).random_fully(true).into()),
+        Action::Snat(Translation::to(v4).ports(Some((100, 200))).random_fully(true).into()),
+        Action::Snat(Translation::to(v4).ports(Some((200, 100))).random_fully(true).into()),
+        Action::Masquerade(Translation::default().ports(Some((100, 200))).random_fully(true).into()),
+        Action::Masquerade(Translation::default().ports(Some((200, 100))).into()),
+        Action::Masquerade(Translation::default().into()),
+        Action::Dnat(Translation::to(v4).into()),
+        Action::Dnat(Translation::to(v6).into()),
     ];
     for action in &actions {
         for own in &protocols {
@@ -127,10 +127,8 @@ fn trials() -> Vec<Trial> {
     for family in [Family::V4, Family::V6] {
         for table in TableName::ALL {
             for rule in &rules {
-                let translates = matches!(
-                    rule.action,
-                    Some(Action::Snat { .. } | Action::Dnat { .. } | Action::Masquerade { .. })
-                );
+                let translates =
+                    matches!(rule.action, Some(Action::Snat(_) | Action::Dnat(_) | Action::Masquerade(_)));
                 let address = rule.matches.iter().any(|m| matches!(m.on, Matcher::Address(..)));
                 // Felix writes these where they belong only
                 if (translates && table != TableName::Nat) || (address && family == Family::V6) {

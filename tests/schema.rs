@@ -156,6 +156,30 @@ fn traces_are_valid() {
             assert_valid(&schema, &result.stdout, from);
         }
     }
+    // limits, and addresses that may be chosen
+    let result = run(&[
+        "trace",
+        "--dump",
+        "fixtures/dump/gateway.nft.rules",
+        "--node-addresses",
+        "fixtures/trace/ip-addr.json",
+        "--node-routes",
+        "fixtures/trace/ip-route.json",
+        "--from",
+        "internet",
+        "--to",
+        "node",
+        "--port",
+        "80",
+        "--format",
+        "json",
+    ]);
+    assert!(
+        result.stdout.contains("\"limits\"") && result.stdout.contains("\"chosen\""),
+        "{}",
+        result.stderr
+    );
+    assert_valid(&schema, &result.stdout, "a gateway");
 }
 
 #[test]

@@ -55,8 +55,44 @@ fn questions_about_the_sample_cluster() {
 fn questions_about_dumps() {
     let addresses = "fixtures/trace/ip-addr.json";
     let dump = |name: &str| format!("fixtures/dump/{name}.legacy.rules");
-    let (proxy, docker) = (dump("kubeproxy"), dump("docker"));
-    let stories: [(&str, &[&str]); 3] = [
+    let (proxy, docker, gateway) = (dump("kubeproxy"), dump("docker"), dump("gateway"));
+    let stories: [(&str, &[&str]); 10] = [
+        (
+            "dump-one-of-several-addresses",
+            &["--dump", &gateway, "--from", "internet", "--to", "node", "--port", "80"],
+        ),
+        (
+            "dump-range-of-ports",
+            &["--dump", &gateway, "--from", "internet", "--to", "node", "--port", "9005"],
+        ),
+        ("dump-limits", &["--dump", &gateway, "--from", "internet", "--to", "node", "--port", "22"]),
+        (
+            "dump-redirect",
+            &[
+                "--dump",
+                &gateway,
+                "--from",
+                "172.17.0.9",
+                "--to",
+                "8.8.8.8",
+                "--proto",
+                "udp",
+                "--port",
+                "53",
+            ],
+        ),
+        (
+            "dump-redirect-at-random",
+            &["--dump", &gateway, "--from", "172.17.0.9", "--to", "8.8.8.8", "--port", "3128"],
+        ),
+        (
+            "dump-connection-mark",
+            &["--dump", &gateway, "--from", "172.17.0.200", "--to", "8.8.8.8", "--port", "80"],
+        ),
+        (
+            "dump-network-for-network",
+            &["--dump", &gateway, "--from", "internet", "--to", "203.0.113.36", "--port", "443"],
+        ),
         (
             "dump-of-kube-proxy",
             &["--dump", &proxy, "--from", "10.0.0.5", "--to", "172.21.0.10", "--port", "80"],
@@ -82,7 +118,11 @@ fn questions_about_dumps() {
     for (name, question) in stories {
         let own = "fixtures/iks/node/10.176.48.67/ip-addr.json";
         let addresses = if name == "dump-with-manifests" { own } else { addresses };
-        let result = run(&[&["trace"], question, &["--node-addresses", addresses]].concat());
+        let routes: &[&str] = match question.contains(&&*gateway) {
+            true => &["--node-routes", "fixtures/trace/ip-route.json"],
+            false => &[],
+        };
+        let result = run(&[&["trace"], question, &["--node-addresses", addresses], routes].concat());
         assert_run(name, &format!("trace {} …", question.join(" ")), &result);
     }
     let result = run(&["trace", "--dump", &docker, "--from", "internet", "--to", "node"]);

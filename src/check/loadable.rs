@@ -7,7 +7,9 @@
 //! real ones where it may.
 
 use crate::emit::saved_rule;
-use crate::ir::{Action, Family, IpSet, Match, Matcher, Origin, Program, RejectWith, Rule, TableName};
+use crate::ir::{
+    Action, Family, IpSet, Match, Matcher, Origin, Program, RejectWith, Rule, TableName, Translation,
+};
 
 /// A rule or set that cannot be loaded.
 #[derive(Debug, Clone)]
@@ -167,7 +169,10 @@ fn limit(rate: &str, burst: u32) -> Option<Reason> {
 }
 
 fn refused_action(action: &Action, protocol: &Protocol, family: Family, table: TableName) -> Option<Reason> {
-    let of_family = |address: &std::net::IpAddr| address.is_ipv4() == (family == Family::V4);
+    let wrong_address = |to: &Translation| {
+        let (address, _) = to.addresses.filter(|(first, _)| first.is_ipv4() != (family == Family::V4))?;
+        Some(format!("`{address}` is an address of the other family"))
+    };
     let wrong_ports = |ports: &Option<(u16, u16)>| match ports {
         // iptables does not look whether the protocol is asked for or excluded
         Some(_) if !protocol.written.is_some_and(|number| TRANSLATABLE.contains(&number)) => {
@@ -187,14 +192,10 @@ fn refused_action(action: &Action, protocol: &Protocol, family: Family, table: T
         Action::NoTrack if table != TableName::Raw => {
             ("NOTRACK is possible in the raw table only".to_owned(), None)
         }
-        Action::Snat { address, .. } if !of_family(address) => {
-            (format!("`{address}` is an address of the other family"), Some("NATOutgoingAddress"))
-        }
-        Action::Dnat { address, .. } if !of_family(address) => {
-            (format!("`{address}` is an address of the other family"), None)
-        }
-        Action::Snat { ports, .. } | Action::Masquerade { ports, .. } => {
-            (wrong_ports(ports)?.to_owned(), Some("NATPortRange"))
+        Action::Snat(to) if wrong_address(to).is_some() => (wrong_address(to)?, Some("NATOutgoingAddress")),
+        Action::Dnat(to) => (wrong_address(to)?, None),
+        Action::Snat(to) | Action::Masquerade(to) => {
+            (wrong_ports(&to.ports)?.to_owned(), Some("NATPortRange"))
         }
         Action::Dscp(value) if *value > 63 => (format!("DSCP {value} is more than 63"), None),
         _ => return None,

@@ -5,8 +5,13 @@ use super::values;
 use crate::ir::{Match, Matcher, SetLookup, Side};
 
 /// The matches of a module with its options; `None` if there is anything that is not understood.
-/// `protocol` is the one that the rule asks for.
-pub(super) fn read(module: &str, options: &[Opt<'_>], protocol: Option<&str>) -> Option<Vec<Match>> {
+/// `protocol` is the one that the rule asks for, `raw` all of the module as it is written.
+pub(super) fn read(
+    module: &str,
+    options: &[Opt<'_>],
+    protocol: Option<&str>,
+    raw: &str,
+) -> Option<Vec<Match>> {
     match module {
         "tcp" | "udp" | "sctp" | "dccp" | "udplite" if protocol == Some(module) => {
             options.iter().map(of_protocol).collect()
@@ -15,11 +20,15 @@ pub(super) fn read(module: &str, options: &[Opt<'_>], protocol: Option<&str>) ->
         "addrtype" => addrtype(options),
         "rpfilter" => reverse_path(options),
         "limit" => limit(options),
-        "connlimit" => connlimit(options),
+        "connlimit" => {
+            connlimit(options).or_else(|| other_limit(options, "connlimit-upto", "connlimit-above", raw))
+        }
+        "hashlimit" => other_limit(options, "hashlimit-upto", "hashlimit-above", raw),
         "statistic" => statistic(options),
         "multiport" => single(options, multiport),
         "set" => single(options, set),
         "mark" => single(options, mark),
+        "connmark" => single(options, connection_mark),
         "conntrack" => single(options, |option| state(option, "ctstate")),
         // the same as conntrack's, from before there was conntrack's
         "state" => single(options, |option| state(option, "state")),
@@ -104,6 +113,12 @@ fn mark(option: &Opt<'_>) -> Option<Matcher> {
     Some(Matcher::Mark { value, mask, spelling })
 }
 
+fn connection_mark(option: &Opt<'_>) -> Option<Matcher> {
+    let "mark" = option.name else { return None };
+    let (value, mask, _) = values::mark(one(option)?)?;
+    Some(Matcher::ConnectionMark { value, mask })
+}
+
 fn state(option: &Opt<'_>, name: &str) -> Option<Matcher> {
     if option.name != name {
         return None;
@@ -152,6 +167,14 @@ fn connlimit(options: &[Opt<'_>]) -> Option<Vec<Match>> {
     let by_source = |option: &&Opt<'_>| option.name == "connlimit-saddr" && option.values.is_empty();
     let rest = options.iter().filter(by_source).count();
     (options.len() == 2 + rest && rest < 2).then(|| vec![Match::is(Matcher::ConnectionsAbove(above))])
+}
+
+/// A limit of which only this is understood: up to which side of it the rule applies.
+fn other_limit(options: &[Opt<'_>], up_to: &str, above: &str, raw: &str) -> Option<Vec<Match>> {
+    let mut sides = options.iter().filter(|option| option.name == up_to || option.name == above);
+    let (Some(side), None) = (sides.next(), sides.next()) else { return None };
+    let within = (side.name == up_to) != side.negated;
+    Some(vec![Match::is(Matcher::OtherLimit { text: raw.into(), within })])
 }
 
 fn statistic(options: &[Opt<'_>]) -> Option<Vec<Match>> {

@@ -211,7 +211,7 @@ impl<'t, 'w> Reader<'t, 'w> {
             self.comment(text);
             return Ok(());
         }
-        match matches::read(module, &options, self.protocol.as_deref()) {
+        match matches::read(module, &options, self.protocol.as_deref(), self.text(start)) {
             Some(list) => self.rule.matches.extend(list),
             None => {
                 let text = self.text(start);

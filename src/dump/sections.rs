@@ -222,7 +222,8 @@ fn family_of_rule(text: &str, rule: &Rule) -> Option<Family> {
         _ => None,
     });
     of_match.or_else(|| match &rule.action {
-        Some(Action::Dnat { address, .. } | Action::Snat { address, .. }) => Some(family(address.is_ipv4())),
+        Some(Action::Dnat(to) | Action::Snat(to)) => to.addresses.map(|(first, _)| family(first.is_ipv4())),
+        Some(Action::NetMap(net)) => Some(family(net.addr().is_ipv4())),
         Some(Action::Reject(_)) if text.contains("--reject-with icmp6-") => Some(Family::V6),
         Some(Action::Reject(_)) if text.contains("--reject-with icmp-") => Some(Family::V4),
         _ => None,

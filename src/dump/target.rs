@@ -2,20 +2,24 @@
 
 use super::option::Opt;
 use super::values;
-use crate::ir::{Action, MarkSpelling, RejectWith};
+use crate::ir::{Action, ConnectionMark, MarkSpelling, RejectWith, Translation};
 
 /// Targets that change nothing that rules look at.
-const NEUTRAL: [&str; 14] = [
+const NEUTRAL: [&str; 18] = [
     "AUDIT",
     "CHECKSUM",
     "CLASSIFY",
+    "CONNSECMARK",
     "DSCP",
     "HL",
     "IDLETIMER",
     "LED",
     "LOG",
     "NFLOG",
+    "RATEEST",
+    "SECMARK",
     "TCPMSS",
+    "TEE",
     "TOS",
     "TRACE",
     "TTL",
@@ -45,15 +49,25 @@ pub(super) fn read(name: &str, options: &[Opt<'_>], raw: &str, is_chain: bool) -
         "CT" if matches!(options, [Opt { name: "notrack", values, .. }] if values.is_empty()) => {
             Some(Action::NoTrack)
         }
+        "CT" if !options.is_empty() && options.iter().all(is_for_later) => Some(Action::Neutral(raw.into())),
         "LOG" => log(options),
         "NFLOG" => nflog(options),
-        "DNAT" => dnat(options),
-        "SNAT" => snat(options),
-        "MASQUERADE" => masquerade(options),
+        "CONNMARK" => connection_mark(options).map(Action::ConnectionMark),
+        "DNAT" => translation(options, Some("to-destination"), None).map(Action::Dnat),
+        "SNAT" => translation(options, Some("to-source"), None).map(Action::Snat),
+        "REDIRECT" => translation(options, None, Some("to-ports")).map(Action::Redirect),
+        "MASQUERADE" => translation(options, None, Some("to-ports")).map(Action::Masquerade),
+        "NETMAP" => netmap(options),
         "DSCP" => dscp(options),
         _ => None,
     };
     read.unwrap_or_else(verbatim)
+}
+
+/// An option of CT that says nothing about this packet: who expects more connections, who is told, and how long a
+/// connection is remembered.
+fn is_for_later(option: &Opt<'_>) -> bool {
+    matches!(option.name, "helper" | "ctevents" | "expevents" | "timeout")
 }
 
 /// The one value of an option that is not negated.
@@ -85,8 +99,14 @@ fn reject(options: &[Opt<'_>]) -> Option<Action> {
 
 fn mark(options: &[Opt<'_>]) -> Option<Action> {
     let [option] = options else { return None };
+    let (value, mask, spelling) = set_mark(option)?;
+    Some(Action::Mark { value, mask, spelling })
+}
+
+/// An option that sets a mark: bits to set or turn over, bits to replace.
+fn set_mark(option: &Opt<'_>) -> Option<(u32, u32, MarkSpelling)> {
     let text = value(option)?;
-    let (value, mask, spelling) = match option.name {
+    Some(match option.name {
         "set-xmark" => values::mark(text)?,
         // replaces the bits of the value, too
         "set-mark" => {
@@ -100,8 +120,31 @@ fn mark(options: &[Opt<'_>]) -> Option<Action> {
         "and-mark" => (0, !values::number(text)?, MarkSpelling::Hex),
         "xor-mark" => (values::number(text)?, 0, MarkSpelling::Hex),
         _ => return None,
+    })
+}
+
+fn connection_mark(options: &[Opt<'_>]) -> Option<ConnectionMark> {
+    if let [option] = options
+        && let Some((value, mask, _)) = set_mark(option)
+    {
+        return Some(ConnectionMark::Set { value, mask });
+    }
+    let (way, masks) = options.split_first()?;
+    let mask = |name: &str| match masks.iter().any(|option| option.name == name) {
+        true => only(masks, name).and_then(values::number),
+        false => Some(u32::MAX),
     };
-    Some(Action::Mark { value, mask, spelling })
+    let known = |option: &Opt<'_>| matches!(option.name, "nfmask" | "ctmask" | "mask");
+    if !way.values.is_empty() || way.negated || !masks.iter().all(known) {
+        return None;
+    }
+    let both = mask("mask")?;
+    let (packet_mask, connection_mask) = (mask("nfmask")? & both, mask("ctmask")? & both);
+    match way.name {
+        "save-mark" => Some(ConnectionMark::Save { packet_mask, connection_mask }),
+        "restore-mark" => Some(ConnectionMark::Restore { packet_mask, connection_mask }),
+        _ => None,
+    }
 }
 
 /// As Felix logs: level 5, and a prefix that ends in a colon and a space.
@@ -131,45 +174,36 @@ fn nflog(options: &[Opt<'_>]) -> Option<Action> {
     })
 }
 
-fn dnat(options: &[Opt<'_>]) -> Option<Action> {
-    let [option] = options else { return None };
-    let ("to-destination", (address, port)) = (option.name, values::endpoint(value(option)?)?) else {
-        return None;
-    };
-    let port = match port {
-        Some(port) => Some(values::decimal(port)?),
-        None => None,
-    };
-    Some(Action::Dnat { address, port })
-}
-
-fn snat(options: &[Opt<'_>]) -> Option<Action> {
-    let random_fully = random(options, 1)?;
-    let (address, ports) = values::endpoint(only(options, "to-source")?)?;
-    let ports = match ports {
-        Some(range) => Some(values::dashed_range(range)?),
-        None => None,
-    };
-    Some(Action::Snat { address, ports, random_fully })
-}
-
-fn masquerade(options: &[Opt<'_>]) -> Option<Action> {
-    let ports = match only(options, "to-ports") {
-        Some(range) => Some(values::dashed_range(range)?),
-        None => None,
-    };
-    let random_fully = random(options, usize::from(ports.is_some()))?;
-    Some(Action::Masquerade { ports, random_fully })
-}
-
-/// Whether there is `--random-fully`; `None` if there is anything else than it and `others` options.
-fn random(options: &[Opt<'_>], others: usize) -> Option<bool> {
-    let asks = |option: &&Opt<'_>| option.name == "random-fully" && option.values.is_empty();
-    match options.len().checked_sub(others)? {
-        0 => Some(false),
-        1 => options.iter().any(|option| asks(&option)).then_some(true),
-        _ => None,
+/// A translation that must say where to, or may name ports.
+fn translation(options: &[Opt<'_>], to: Option<&str>, ports: Option<&str>) -> Option<Box<Translation>> {
+    let mut made = Translation::default();
+    if let Some(name) = to {
+        (made.addresses, made.ports) = values::endpoints(only(options, name)?)?;
     }
+    for option in options {
+        let flag = match option.name {
+            name if Some(name) == to => continue,
+            name if Some(name) == ports => {
+                made.ports = Some(values::dashed_range(only(options, name)?)?);
+                continue;
+            }
+            "random" => &mut made.random,
+            "random-fully" => &mut made.random_fully,
+            "persistent" => &mut made.persistent,
+            _ => return None,
+        };
+        if option.negated || !option.values.is_empty() || std::mem::replace(flag, true) {
+            return None;
+        }
+    }
+    Some(made.into())
+}
+
+/// Only networks that have a length.
+fn netmap(options: &[Opt<'_>]) -> Option<Action> {
+    let ("to", [option]) = (options.first()?.name, options) else { return None };
+    let net = values::address(value(option)?).ok()??.net();
+    Some(Action::NetMap(net)).filter(|_| net == net.trunc())
 }
 
 fn dscp(options: &[Opt<'_>]) -> Option<Action> {

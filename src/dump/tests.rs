@@ -156,13 +156,89 @@ fn marks_are_turned_over_outside_of_the_mask() {
     assert_eq!(one("-j MARK --set-mark 0x3/0x1").action, mark(3, 3));
 }
 
+/// As both kinds of iptables 1.8.9 print them: with what they are given, and what they print for it.
+const PRINTED: [(&str, &str); 22] = [
+    ("-m connmark --mark 1", "-m connmark --mark 0x1"),
+    ("-m connmark ! --mark 0x5/0xf", "-m connmark ! --mark 0x5/0xf"),
+    ("-j CONNMARK --set-mark 0x1/0x2", "-j CONNMARK --set-xmark 0x1/0x3"),
+    ("-j CONNMARK --set-xmark 4/1", "-j CONNMARK --set-xmark 0x4/0x1"),
+    ("-j CONNMARK --and-mark 4", "-j CONNMARK --set-xmark 0x0/0xfffffffb"),
+    ("-j CONNMARK --save-mark", "-j CONNMARK --save-mark --nfmask 0xffffffff --ctmask 0xffffffff"),
+    ("-j CONNMARK --restore-mark --mask 0xf0", "-j CONNMARK --restore-mark --nfmask 0xf0 --ctmask 0xf0"),
+    (
+        "-j CONNMARK --restore-mark --nfmask 0xf --ctmask 0",
+        "-j CONNMARK --restore-mark --nfmask 0xf --ctmask 0x0",
+    ),
+    ("-p tcp -j SNAT --to-source 1.2.3.4:80-80", "-p tcp -j SNAT --to-source 1.2.3.4:80"),
+    (
+        "-p tcp -j SNAT --to-source 1.2.3.4-1.2.3.9:80-90 --random --random-fully --persistent",
+        "-p tcp -j SNAT --to-source 1.2.3.4-1.2.3.9:80-90 --random --random-fully --persistent",
+    ),
+    ("-p tcp -j SNAT --to-source :80-90", "-p tcp -j SNAT --to-source :80-90"),
+    ("-p tcp -j MASQUERADE --to-ports 80-80", "-p tcp -j MASQUERADE --to-ports 80"),
+    (
+        "-p tcp -j MASQUERADE --to-ports 80-90 --random --random-fully",
+        "-p tcp -j MASQUERADE --to-ports 80-90 --random --random-fully",
+    ),
+    ("-j MASQUERADE --random", "-j MASQUERADE --random"),
+    ("-p tcp -j DNAT --to-destination 1.2.3.4-1.2.3.4:80", "-p tcp -j DNAT --to-destination 1.2.3.4:80"),
+    (
+        "-p tcp -j DNAT --to-destination 1.2.3.4-1.2.3.9:80-90 --random --persistent",
+        "-p tcp -j DNAT --to-destination 1.2.3.4-1.2.3.9:80-90 --random --persistent",
+    ),
+    ("-p tcp -j DNAT --to-destination :80", "-p tcp -j DNAT --to-destination :80"),
+    ("-j REDIRECT", "-j REDIRECT"),
+    ("-p tcp -j REDIRECT --to-ports 80-90 --random", "-p tcp -j REDIRECT --to-ports 80-90 --random"),
+    ("-d 10.0.0.0/24 -j NETMAP --to 10.1.0.0/24", "-d 10.0.0.0/24 -j NETMAP --to 10.1.0.0/24"),
+    (
+        "-p tcp -m connlimit --connlimit-above 20 --connlimit-mask 24 --connlimit-daddr -j DROP",
+        "-p tcp -m connlimit --connlimit-above 20 --connlimit-mask 24 --connlimit-daddr -j DROP",
+    ),
+    (
+        "-m hashlimit --hashlimit-above 1/min --hashlimit-burst 5 --hashlimit-name x -j DROP",
+        "-m hashlimit --hashlimit-above 1/min --hashlimit-burst 5 --hashlimit-name x -j DROP",
+    ),
+];
+
+#[test]
+fn marks_of_connections_translations_and_limits_print_as_iptables_prints_them() {
+    for (given, printed) in PRINTED {
+        let rule = one(given);
+        let unknown = |on: &Match| matches!(on.on, Matcher::Other(_));
+        assert!(!matches!(rule.action, Some(Action::Other(_))), "{given}");
+        assert!(!rule.matches.iter().any(unknown), "{given}");
+        let mut text = String::new();
+        emit::save::body(&mut text, &rule, Family::V4, 0);
+        assert_eq!(text.trim_start(), printed);
+        assert_eq!(one(printed), rule);
+    }
+    let v6 = "-p tcp -j DNAT --to-destination [fd00::1-fd00::9]:80";
+    let mut text = String::new();
+    emit::save::body(&mut text, &one(v6), Family::V6, 0);
+    assert_eq!(text.trim_start(), v6);
+}
+
+#[test]
+fn limits_hold_on_one_side() {
+    let within = |rule: &str| one(rule).matches[0].on.holds_within_limit();
+    assert_eq!(within("-m hashlimit --hashlimit-upto 1/min --hashlimit-name x"), Some(true));
+    assert_eq!(within("-m hashlimit ! --hashlimit-upto 1/min --hashlimit-name x"), Some(false));
+    assert_eq!(within("-m connlimit --connlimit-upto 2 --connlimit-mask 32 --connlimit-saddr"), Some(true));
+    assert_eq!(within("-m connlimit --connlimit-above 2 --connlimit-mask 0 --connlimit-saddr"), Some(false));
+    assert_eq!(within("-m limit --limit 3/min"), Some(true));
+    assert_eq!(within("-m quota --quota 3"), None);
+}
+
 #[test]
 fn what_is_not_understood_stays_as_it_is_written() {
     let other = |text: &str| Match::is(Matcher::Other(text.into()));
     assert_eq!(one("-m owner ! --uid-owner 0 -j DROP").matches, [other("-m owner ! --uid-owner 0")]);
     assert_eq!(one("-s 10.0.0.1/255.0.255.0").matches, [other("-s 10.0.0.1/255.0.255.0")]);
     assert_eq!(one("! -f").matches, [other("! -f")]);
-    assert_eq!(one("-j REDIRECT --to-ports 80").action, Some(Action::Other("REDIRECT --to-ports 80".into())));
+    let queue = "NFQUEUE --queue-num 1 --queue-bypass";
+    assert_eq!(one(&format!("-j {queue}")).action, Some(Action::Other(queue.into())));
+    let shifted = "DNAT --to-destination 10.0.0.1:80-90/8080";
+    assert_eq!(one(&format!("-p tcp -j {shifted}")).action, Some(Action::Other(shifted.into())));
     assert_eq!(one("-j cali-gone").action, Some(Action::Other("cali-gone".into())));
     assert_eq!(one("-j cali-a").action, Some(Action::Jump("cali-a".into())));
     let log = r#"LOG --log-prefix "x " --log-level 4"#;
@@ -251,6 +327,9 @@ fn any_match(family: Family, protocol: Option<&Protocol>) -> BoxedStrategy<Match
         (any::<u32>(), any::<u32>())
             .prop_map(|(value, mask)| Matcher::Mark { value, mask, spelling: MarkSpelling::Hex })
             .boxed(),
+        (any::<u32>(), any::<u32>())
+            .prop_map(|(value, mask)| Matcher::ConnectionMark { value, mask })
+            .boxed(),
         (1u8..128).prop_map(|states| Matcher::Conntrack(ConntrackStates(states))).boxed(),
         (side(), any::<bool>())
             .prop_map(|(side, limit_iface_out)| Matcher::LocalAddress { side, limit_iface_out })
@@ -277,6 +356,10 @@ fn any_match(family: Family, protocol: Option<&Protocol>) -> BoxedStrategy<Match
         any::<u32>().prop_map(|limit| Matcher::ConnectionsAbove(limit.into())),
         (prop::sample::select(rates.to_vec()), prop::option::of(6u32..100))
             .prop_map(|(rate, burst)| Matcher::Limit { rate: rate.into(), burst }),
+        Just(Matcher::OtherLimit {
+            text: "-m hashlimit --hashlimit-above 1/min --hashlimit-name x".into(),
+            within: false,
+        }),
         Just(Matcher::Other("-m owner ! --uid-owner 0".into())),
     ];
     prop_oneof![
@@ -292,7 +375,17 @@ fn any_action(family: Family) -> impl Strategy<Value = Action> {
         Family::V4 => std::net::IpAddr::from(std::net::Ipv4Addr::from(bits as u32)),
         Family::V6 => std::net::Ipv6Addr::from(bits).into(),
     };
-    let ports = || prop::option::of((1u16..1000, 1000u16..2000));
+    let hosts = move |bits: u128, more: u8| (host(bits & !0xff), host(bits & !0xff | u128::from(more)));
+    let ports = || prop::option::of((1u16..1000, prop_oneof![Just(0), 0u16..1000]));
+    let translation = move || {
+        (ports(), any::<[bool; 3]>()).prop_map(|(ports, [random, random_fully, persistent])| Translation {
+            addresses: None,
+            ports: ports.map(|(first, more)| (first, first + more)),
+            random,
+            random_fully,
+            persistent,
+        })
+    };
     prop_oneof![
         Just(Action::Accept),
         Just(Action::Drop),
@@ -312,16 +405,25 @@ fn any_action(family: Family) -> impl Strategy<Value = Action> {
         (any::<u16>(), "[ -~]{1,63}", any::<u32>(), any::<bool>()).prop_map(
             |(group, prefix, size, range)| Action::NfLog { group, prefix: prefix.into(), size, range }
         ),
-        (any::<u128>(), any::<Option<u16>>())
-            .prop_map(move |(bits, port)| Action::Dnat { address: host(bits), port }),
-        (any::<u128>(), ports(), any::<bool>()).prop_map(move |(bits, ports, random_fully)| Action::Snat {
-            address: host(bits),
-            ports,
-            random_fully
+        (any::<u128>(), any::<u8>(), translation()).prop_map(move |(bits, more, to)| {
+            Action::Dnat(Translation { addresses: Some(hosts(bits, more)), ..to }.into())
         }),
-        (ports(), any::<bool>()).prop_map(|(ports, random_fully)| Action::Masquerade { ports, random_fully }),
+        (any::<u128>(), any::<u8>(), translation()).prop_map(move |(bits, more, to)| {
+            Action::Snat(Translation { addresses: Some(hosts(bits, more)), ..to }.into())
+        }),
+        translation().prop_map(|to| Action::Masquerade(to.into())),
+        translation().prop_map(|to| Action::Redirect(to.into())),
+        any::<u128>().prop_map(move |bits| Action::NetMap(host(bits).into())),
+        (any::<u32>(), any::<u32>())
+            .prop_map(|(value, mask)| { Action::ConnectionMark(ConnectionMark::Set { value, mask }) }),
+        (any::<u32>(), any::<u32>(), any::<bool>()).prop_map(|(packet_mask, connection_mask, saves)| {
+            Action::ConnectionMark(match saves {
+                true => ConnectionMark::Save { packet_mask, connection_mask },
+                false => ConnectionMark::Restore { packet_mask, connection_mask },
+            })
+        }),
         (0u8..64).prop_map(Action::Dscp),
-        Just(Action::Other("REDIRECT --to-ports 80".into())),
+        Just(Action::Other("NFQUEUE --queue-num 1".into())),
         Just(Action::Neutral("TRACE".into())),
     ]
 }

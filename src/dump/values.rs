@@ -2,7 +2,7 @@
 
 use crate::ir::{Address, ConntrackStates, MarkSpelling};
 use ipnet::IpNet;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 /// `10.0.0.0/8`, `10.0.0.0/255.0.0.0`, `fd00::/8` or a single address. `Err` for what is no address;
 /// `Ok(None)` for a mask with holes, which is nothing that has a length.
@@ -53,12 +53,11 @@ pub(super) fn open_range(text: &str) -> Option<(u16, u16)> {
     }
 }
 
-/// `80` or `80-90`
+/// `80` or `80-90`, which does not end before it begins
 pub(super) fn dashed_range(text: &str) -> Option<(u16, u16)> {
-    match text.split_once('-') {
-        None => decimal(text).map(|port| (port, port)),
-        Some((first, last)) => Some((decimal(first)?, decimal(last)?)),
-    }
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let (first, last) = (decimal(first)?, decimal(last)?);
+    (first <= last).then_some((first, last))
 }
 
 /// A number of 32 bits, decimal or with `0x`.
@@ -88,20 +87,30 @@ pub(super) fn states(text: &str) -> Option<ConntrackStates> {
     })
 }
 
-/// `address` or `address:port`, an IPv6 address with a port in brackets; what comes after the colon.
-pub(super) fn endpoint(text: &str) -> Option<(IpAddr, Option<&str>)> {
-    if let Some(inside) = text.strip_prefix('[') {
-        let (host, port) = inside.split_once(']')?;
-        let host: std::net::Ipv6Addr = host.parse().ok()?;
-        return match port {
-            "" => Some((host.into(), None)),
-            port => Some((host.into(), Some(port.strip_prefix(':')?))),
-        };
+/// Addresses and ports to choose from.
+type Endpoints = (Option<(IpAddr, IpAddr)>, Option<(u16, u16)>);
+
+/// `address`, `first-last`, either with `:port` or `:first-last` after it, or only that; IPv6 addresses
+/// that have ports are in brackets.
+pub(super) fn endpoints(text: &str) -> Option<Endpoints> {
+    // the colon before ports, if there are any
+    let (addresses, ports) = match (text.strip_prefix('['), text.rsplit_once(':')) {
+        (Some(inside), _) => {
+            let (addresses, rest) = inside.split_once(']')?;
+            (addresses, if rest.is_empty() { None } else { Some(rest.strip_prefix(':')?) })
+        }
+        (None, Some((before, after))) if !before.contains(':') => (before, Some(after)),
+        (None, _) => (text, None),
+    };
+    let ports = match ports {
+        Some(ports) => Some(dashed_range(ports)?),
+        None => None,
+    };
+    if addresses.is_empty() {
+        return ports.map(|ports| (None, Some(ports)));
     }
-    if let Ok(host) = text.parse() {
-        return Some((host, None));
-    }
-    let (host, port) = text.split_once(':')?;
-    let host: Ipv4Addr = host.parse().ok()?;
-    Some((host.into(), Some(port)))
+    let (first, last) = addresses.split_once('-').unwrap_or((addresses, addresses));
+    let (first, last): (IpAddr, IpAddr) = (first.parse().ok()?, last.parse().ok()?);
+    let is_range = first.is_ipv4() == last.is_ipv4() && first <= last;
+    is_range.then_some((Some((first, last)), ports))
 }

@@ -3,7 +3,9 @@
 //! Rule hashes are computed over this text, so every space counts. Facts: `felix/iptables/renderer.go:48`,
 //! `felix/iptables/match_builder.go:71`, `felix/iptables/actions.go:30`, v3.32.1.
 
-use super::text::{address, conntrack_states, endpoint, own_port, ports, probability, random, source};
+use super::text::{
+    address, choice, conntrack_states, dashed, endpoints, own_port, ports, probability, to_ports,
+};
 use crate::ir::{
     Action, Address, Family, MarkSpelling, Match, Matcher, Protocol, RejectWith, Rule, SetLookup, Side,
 };
@@ -107,6 +109,9 @@ fn matching(out: &mut String, condition: &Match, family: Family) {
             mark(out, *value, *mask, *spelling);
             Ok(())
         }
+        Matcher::ConnectionMark { value, mask } => {
+            write!(out, "-m connmark {not}--mark {value:#x}/{mask:#x}")
+        }
         Matcher::Conntrack(states) => {
             let _ = write!(out, "-m conntrack {not}--ctstate ");
             conntrack_states(out, *states);
@@ -137,7 +142,7 @@ fn matching(out: &mut String, condition: &Match, family: Family) {
             probability(out, *count);
             Ok(())
         }
-        Matcher::Other(text) => write!(out, "{text}"),
+        Matcher::OtherLimit { text, .. } | Matcher::Other(text) => write!(out, "{text}"),
     };
 }
 
@@ -146,6 +151,12 @@ fn mark(out: &mut String, value: u32, mask: u32, spelling: MarkSpelling) {
         MarkSpelling::Clear => write!(out, "{value}/{mask:#x}"),
         MarkSpelling::Hex => write!(out, "{value:#x}/{mask:#x}"),
     };
+}
+
+/// Appends `80-90`, also where both are the same: a range of ports is text to Felix
+/// (`felix/rules/nat.go:55`, v3.32.1).
+fn both(out: &mut String, (first, last): (u16, u16)) {
+    let _ = write!(out, "{first}-{last}");
 }
 
 fn acting(out: &mut String, action: &Action) {
@@ -172,23 +183,25 @@ fn acting(out: &mut String, action: &Action) {
             let word = if *range { "range" } else { "size" };
             write!(out, "--jump NFLOG --nflog-group {group} --nflog-prefix {prefix} --nflog-{word} {size}")
         }
-        Action::Dnat { address, port } => {
+        Action::ConnectionMark(_) | Action::Redirect(_) | Action::NetMap(_) => {
+            out.push_str("--jump ");
+            super::save::foreign(out, action)
+        }
+        Action::Dnat(to) => {
             out.push_str("--jump DNAT --to-destination ");
-            endpoint(out, *address, *port);
+            endpoints(out, to, dashed);
+            choice(out, to);
             Ok(())
         }
-        Action::Snat { address, ports, random_fully } => {
+        Action::Snat(to) => {
             out.push_str("--jump SNAT --to-source ");
-            source(out, *address, *ports);
-            random(out, *random_fully);
+            endpoints(out, to, both);
+            choice(out, to);
             Ok(())
         }
-        Action::Masquerade { ports, random_fully } => {
+        Action::Masquerade(to) => {
             out.push_str("--jump MASQUERADE");
-            if let Some((first, last)) = ports {
-                let _ = write!(out, " --to-ports {first}-{last}");
-            }
-            random(out, *random_fully);
+            to_ports(out, to, both);
             Ok(())
         }
         Action::Dscp(value) => write!(out, "--jump DSCP --set-dscp {value}"),

@@ -3,8 +3,12 @@
 //! The kernel keeps addresses, interfaces and the protocol apart from the other matches, so they
 //! come first in a fixed order; the other matches keep the order in which they were given.
 
-use super::text::{address, conntrack_states, endpoint, own_port, ports, probability, random, source};
-use crate::ir::{Action, Address, Family, Match, Matcher, Protocol, RejectWith, Rule, SetLookup, Side};
+use super::text::{
+    address, choice, conntrack_states, dashed, endpoints, own_port, ports, probability, to_ports,
+};
+use crate::ir::{
+    Action, Address, ConnectionMark, Family, Match, Matcher, Protocol, RejectWith, Rule, SetLookup, Side,
+};
 use std::fmt::Write;
 
 /// Longest LOG prefix that the kernel keeps, in bytes (`struct xt_log_info`, 30 with the NUL).
@@ -159,8 +163,10 @@ fn matching(out: &mut String, condition: &Match, family: Family, protocol: &str,
                 _ => Ok(()),
             }
         }
-        Matcher::Mark { value, mask, .. } => {
-            let _ = write!(out, " -m mark {not}--mark {value:#x}");
+        Matcher::Mark { value, mask, .. } | Matcher::ConnectionMark { value, mask } => {
+            let is_own = matches!(condition.on, Matcher::Mark { .. });
+            let module = if is_own { "mark" } else { "connmark" };
+            let _ = write!(out, " -m {module} {not}--mark {value:#x}");
             if *mask != u32::MAX { write!(out, "/{mask:#x}") } else { Ok(()) }
         }
         Matcher::Conntrack(states) => {
@@ -198,7 +204,7 @@ fn matching(out: &mut String, condition: &Match, family: Family, protocol: &str,
             probability(out, *count);
             Ok(())
         }
-        Matcher::Other(text) => write!(out, " {text}"),
+        Matcher::OtherLimit { text, .. } | Matcher::Other(text) => write!(out, " {text}"),
     };
 }
 
@@ -256,28 +262,57 @@ fn acting(out: &mut String, action: &Action, family: Family) {
             }
             write!(out, " --nflog-{} {size}", if *range { "range" } else { "size" })
         }
-        Action::Dnat { address, port } => {
+        Action::ConnectionMark(_) | Action::Redirect(_) | Action::NetMap(_) => {
+            out.push_str(" -j ");
+            foreign(out, action)
+        }
+        Action::Dnat(to) => {
             out.push_str(" -j DNAT --to-destination ");
-            endpoint(out, *address, *port);
+            endpoints(out, to, dashed);
+            choice(out, to);
             Ok(())
         }
-        Action::Snat { address, ports, random_fully } => {
+        Action::Snat(to) => {
             out.push_str(" -j SNAT --to-source ");
-            source(out, *address, *ports);
-            random(out, *random_fully);
+            endpoints(out, to, dashed);
+            choice(out, to);
             Ok(())
         }
-        Action::Masquerade { ports, random_fully } => {
+        Action::Masquerade(to) => {
             out.push_str(" -j MASQUERADE");
-            if let Some((first, last)) = ports {
-                let _ = write!(out, " --to-ports {first}-{last}");
-            }
-            random(out, *random_fully);
+            to_ports(out, to, dashed);
             Ok(())
         }
         Action::Dscp(value) => write!(out, " -j DSCP --set-dscp {value:#04x}"),
         Action::Neutral(text) | Action::Other(text) => write!(out, " -j {text}"),
     };
+}
+
+/// Targets that Felix never uses, with their options; masks are always printed
+/// (`extensions/libxt_CONNMARK.c`, 1.8.9).
+pub(super) fn foreign(out: &mut String, action: &Action) -> std::fmt::Result {
+    match action {
+        Action::ConnectionMark(ConnectionMark::Set { value, mask }) => {
+            write!(out, "CONNMARK --set-xmark {value:#x}/{mask:#x}")
+        }
+        Action::ConnectionMark(ConnectionMark::Save { packet_mask, connection_mask }) => {
+            write!(out, "CONNMARK --save-mark --nfmask {packet_mask:#x} --ctmask {connection_mask:#x}")
+        }
+        Action::ConnectionMark(ConnectionMark::Restore { packet_mask, connection_mask }) => {
+            write!(out, "CONNMARK --restore-mark --nfmask {packet_mask:#x} --ctmask {connection_mask:#x}")
+        }
+        Action::Redirect(to) => {
+            out.push_str("REDIRECT");
+            to_ports(out, to, dashed);
+            Ok(())
+        }
+        Action::NetMap(net) => {
+            out.push_str("NETMAP --to ");
+            address(out, net.addr());
+            write!(out, "/{}", net.prefix_len())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Appends a space and the text, quoted and escaped where it is more than letters, digits, `_`

@@ -1,6 +1,6 @@
 //! Pieces of text that several spellings share.
 
-use crate::ir::{ConntrackStates, Side};
+use crate::ir::{ConntrackStates, Side, Translation};
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -81,39 +81,52 @@ pub fn address(out: &mut String, value: IpAddr) {
     }
 }
 
-/// Appends `address`, or `address:port` with brackets round an IPv6 address.
-pub fn endpoint(out: &mut String, host: IpAddr, port: Option<u16>) {
-    host_for_port(out, host, port.is_some());
-    if let Some(port) = port {
+/// Appends `80`, or `80-90`.
+pub fn dashed(out: &mut String, (first, last): (u16, u16)) {
+    number(out, u64::from(first));
+    if first != last {
+        out.push('-');
+        number(out, u64::from(last));
+    }
+}
+
+/// Appends `address`, `first-last`, and `:ports` as `write_ports` writes them, with brackets round IPv6
+/// addresses that have ports.
+pub fn endpoints(out: &mut String, to: &Translation, write_ports: impl Fn(&mut String, (u16, u16))) {
+    if let Some((first, last)) = to.addresses {
+        let brackets = to.ports.is_some() && first.is_ipv6();
+        if brackets {
+            out.push('[');
+        }
+        address(out, first);
+        if first != last {
+            out.push('-');
+            address(out, last);
+        }
+        if brackets {
+            out.push(']');
+        }
+    }
+    if let Some(ports) = to.ports {
         out.push(':');
-        number(out, u64::from(port));
+        write_ports(out, ports);
     }
 }
 
-/// Appends `address`, or `address:first-last` with brackets round an IPv6 address.
-pub fn source(out: &mut String, host: IpAddr, ports: Option<(u16, u16)>) {
-    host_for_port(out, host, ports.is_some());
-    if let Some((first, last)) = ports {
-        let _ = write!(out, ":{first}-{last}");
+/// Appends ` --to-ports` and how ports are chosen.
+pub fn to_ports(out: &mut String, to: &Translation, write_ports: impl Fn(&mut String, (u16, u16))) {
+    if let Some(ports) = to.ports {
+        out.push_str(" --to-ports ");
+        write_ports(out, ports);
     }
+    choice(out, to);
 }
 
-fn host_for_port(out: &mut String, host: IpAddr, with_port: bool) {
-    let brackets = with_port && host.is_ipv6();
-    if brackets {
-        out.push('[');
-    }
-    address(out, host);
-    if brackets {
-        out.push(']');
-    }
-}
-
-/// Appends ` --random-fully` if asked for.
-pub fn random(out: &mut String, random_fully: bool) {
-    if random_fully {
-        out.push_str(" --random-fully");
-    }
+/// Appends how addresses and ports are chosen, in iptables' order.
+pub fn choice(out: &mut String, to: &Translation) {
+    let flags =
+        [(to.random, " --random"), (to.random_fully, " --random-fully"), (to.persistent, " --persistent")];
+    flags.into_iter().filter(|(is_there, _)| *is_there).for_each(|(_, word)| out.push_str(word));
 }
 
 /// Appends the names of the states, comma separated, in iptables' order.

@@ -1,7 +1,7 @@
 //! The order of a dump: tables, chain declarations, then rules.
 
 use super::{felix, save};
-use crate::ir::{Chain, Family, Rule, RuleSet, Table};
+use crate::ir::{Chain, Family, Match, Origin, Rule, RuleSet, Table};
 use std::sync::Arc;
 
 /// Which spelling.
@@ -66,6 +66,20 @@ pub fn saved_rule(chain: &Chain, rule: &Rule, family: Family) -> String {
     let mut out = String::new();
     begin(&mut out, chain);
     save::body(&mut out, rule, family, 0);
+    out
+}
+
+/// A match as `iptables-save` prints it, with a space before it.
+pub fn saved_match(one: &Match, family: Family) -> String {
+    let rule = Rule {
+        hash: None,
+        comments: Vec::new(),
+        matches: vec![one.clone()],
+        action: None,
+        origin: Origin::Static,
+    };
+    let mut out = String::new();
+    save::body(&mut out, &rule, family, 0);
     out
 }
 

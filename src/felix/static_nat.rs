@@ -4,7 +4,9 @@ use super::context::{Context, jump};
 use super::names;
 use super::sets;
 use crate::diagnostic::Location;
-use crate::ir::{Action, Address, Chain, Match, Matcher, Origin, Protocol, Rule, SetLookup, Side};
+use crate::ir::{
+    Action, Address, Chain, Match, Matcher, Origin, Protocol, Rule, SetLookup, Side, Translation,
+};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,7 +23,8 @@ pub fn prerouting(ctx: &Context) -> Arc<Chain> {
             Match::is(Matcher::Address(Side::Destination, vec![Address::Net(IpAddr::from(metadata).into())])),
         ];
         let port = Some(config.metadata_port).filter(|port| *port != 0);
-        rules.push(Rule::new(matches, Action::Dnat { address, port }, Origin::Config("MetadataAddr")));
+        let to = Translation::to(address).ports(port.map(|port| (port, port)));
+        rules.push(Rule::new(matches, Action::Dnat(to.into()), Origin::Config("MetadataAddr")));
     }
     ctx.chain("cali-PREROUTING", rules)
 }
@@ -65,7 +68,8 @@ pub fn postrouting(ctx: &Context) -> Arc<Chain> {
 }
 
 fn masquerade(ctx: &Context, ports: Option<(u16, u16)>) -> Action {
-    Action::Masquerade { ports, random_fully: ctx.config().masq_fully_random }
+    let to = Translation::default().ports(ports).random_fully(ctx.config().masq_fully_random);
+    Action::Masquerade(to.into())
 }
 
 /// `cali-nat-outgoing` (`felix/rules/nat.go:55`, v3.32.1).
@@ -77,7 +81,10 @@ pub fn nat_outgoing(ctx: &Context) -> Arc<Chain> {
     };
     let config = ctx.config();
     let translate = |ports| match config.nat_outgoing_address {
-        Some(address) => Action::Snat { address, ports, random_fully: config.snat_fully_random },
+        Some(address) => {
+            let to = Translation::to(address).ports(ports).random_fully(config.snat_fully_random);
+            Action::Snat(to.into())
+        }
         None => masquerade(ctx, ports),
     };
     let rule = |protocol: Option<&str>, action: Action| {
@@ -130,13 +137,13 @@ pub fn floating(ctx: &Context) -> [Arc<Chain>; 2] {
     }
     let to = |side, address| Match::is(Matcher::Address(side, vec![Address::Host(address)]));
     let dnat = inward.values().map(|&(external, internal, at)| {
-        let action = Action::Dnat { address: internal, port: None };
+        let action = Action::Dnat(Translation::to(internal).into());
         Rule::new(vec![to(Side::Destination, external)], action, Origin::Endpoint(at))
     });
     let random_fully = ctx.config().snat_fully_random;
     let snat = outward.values().map(|&(external, internal, at)| {
         let matches = vec![to(Side::Destination, internal), to(Side::Source, internal)];
-        let action = Action::Snat { address: external, ports: None, random_fully };
+        let action = Action::Snat(Translation::to(external).random_fully(random_fully).into());
         Rule::new(matches, action, Origin::Endpoint(at))
     });
     [ctx.chain(names::FLOATING_DNAT, dnat.collect()), ctx.chain(names::FLOATING_SNAT, snat.collect())]

@@ -1,5 +1,6 @@
 //! What a rule does.
 
+use ipnet::IpNet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -39,6 +40,69 @@ impl RejectWith {
         "icmp6-policy-fail",
         "icmp6-reject-route",
     ];
+}
+
+/// What CONNMARK does. A connection begins with mark 0; what has no connection is left alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ConnectionMark {
+    /// `connection = (connection & !mask) ^ value`
+    Set {
+        /// bits to set within the mask, bits to turn over outside it
+        value: u32,
+        /// bits to replace
+        mask: u32,
+    },
+    /// `connection = (connection & !connection_mask) ^ (packet & packet_mask)`
+    Save {
+        /// bits of the packet's mark to take (`--nfmask`)
+        packet_mask: u32,
+        /// bits of the connection's to replace (`--ctmask`)
+        connection_mask: u32,
+    },
+    /// `packet = (packet & !packet_mask) ^ (connection & connection_mask)`
+    Restore {
+        /// bits of the packet's mark to replace (`--nfmask`)
+        packet_mask: u32,
+        /// bits of the connection's to take (`--ctmask`)
+        connection_mask: u32,
+    },
+}
+
+/// What translation may choose from, and how. The kernel, too, has one form for all of its kinds
+/// (`struct nf_nat_range2`); not every kind can have everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Translation {
+    /// first and last address; none: the address is kept, or found without being asked for
+    pub addresses: Option<(IpAddr, IpAddr)>,
+    /// first and last port; none: the port is kept if possible
+    pub ports: Option<(u16, u16)>,
+    /// any of the ports, also where the packet's own would do
+    pub random: bool,
+    /// the same, and less easily guessed
+    pub random_fully: bool,
+    /// the same address for all connections of a source
+    pub persistent: bool,
+}
+
+impl Translation {
+    /// To one address.
+    pub fn to(address: IpAddr) -> Self {
+        Translation { addresses: Some((address, address)), ..Translation::default() }
+    }
+
+    /// To one of these ports.
+    #[must_use]
+    pub fn ports(mut self, ports: Option<(u16, u16)>) -> Self {
+        self.ports = ports;
+        self
+    }
+
+    /// Choosing ports at random, or not.
+    #[must_use]
+    pub fn random_fully(mut self, random_fully: bool) -> Self {
+        self.random_fully = random_fully;
+        self
+    }
 }
 
 /// What happens to a packet that matches.
@@ -83,29 +147,19 @@ pub enum Action {
         /// the size is asked for in the way of kernels before 4.8, which do not honour it
         range: bool,
     },
+    /// change the connection's mark, or take the packet's from it
+    ConnectionMark(ConnectionMark),
     /// rewrite the destination
-    Dnat {
-        /// new address
-        address: IpAddr,
-        /// new port, if any
-        port: Option<u16>,
-    },
-    /// rewrite the source to a fixed address
-    Snat {
-        /// new address
-        address: IpAddr,
-        /// range of ports to choose from
-        ports: Option<(u16, u16)>,
-        /// choose ports at random
-        random_fully: bool,
-    },
+    Dnat(Box<Translation>),
+    /// rewrite the destination to the node itself: the first address of the interface that the packet
+    /// came in on, or the loopback address for packets of the node
+    Redirect(Box<Translation>),
+    /// rewrite the source
+    Snat(Box<Translation>),
     /// rewrite the source to the outgoing interface's address
-    Masquerade {
-        /// range of ports to choose from
-        ports: Option<(u16, u16)>,
-        /// choose ports at random
-        random_fully: bool,
-    },
+    Masquerade(Box<Translation>),
+    /// rewrite the network part of the destination, or of the source after routing
+    NetMap(IpNet),
     /// set the DSCP field, 0..=63
     Dscp(u8),
     /// an action that changes nothing that rules look at, as it is written: LOG with other options

@@ -126,6 +126,13 @@ pub enum Matcher {
         /// how it is written
         spelling: MarkSpelling,
     },
+    /// the packet has a connection, with `mark & mask == value`
+    ConnectionMark {
+        /// expected bits
+        value: u32,
+        /// bits to look at
+        mask: u32,
+    },
     /// conntrack's state is one of these
     Conntrack(ConntrackStates),
     /// the address is one of the node's own
@@ -148,10 +155,29 @@ pub enum Matcher {
     TcpSyn,
     /// more connections than this, over all addresses
     ConnectionsAbove(u64),
+    /// a limit that Felix does not use, as it is written: hashlimit, or connlimit in other forms
+    OtherLimit {
+        /// with its own negation if it has one
+        text: Box<str>,
+        /// it holds up to the limit, not beyond it
+        within: bool,
+    },
     /// holds for so many of 2³¹ packets, at random
     Random(u32),
     /// a match that is not understood, as it is written, with its own negation if it has one
     Other(Box<str>),
+}
+
+impl Matcher {
+    /// If this is a limit, whether it holds as long as the limit is not reached.
+    pub fn holds_within_limit(&self) -> Option<bool> {
+        match self {
+            Matcher::Limit { .. } => Some(true),
+            Matcher::ConnectionsAbove(_) => Some(false),
+            Matcher::OtherLimit { within, .. } => Some(*within),
+            _ => None,
+        }
+    }
 }
 
 impl Match {

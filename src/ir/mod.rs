@@ -16,12 +16,14 @@
 //!   [`Action::Goto`] goes there and comes back to where *this* chain was jumped to from;
 //! * [`Action::Return`] ends this chain; in a hook chain the hook's policy decides;
 //! * everything else changes the packet or its connection, or only tells of it, and evaluation
-//!   goes on with the next rule. `Dnat`, `Snat` and `Masquerade` end the nat table;
+//!   goes on with the next rule. What translates ends the nat table;
 //! * a rule without action does nothing.
 //!
 //! The packet mark starts at 0 and is carried through all tables. [`Action::Mark`] replaces the
 //! bits of its mask, and turns over bits outside it: `mark = (mark & !mask) ^ value`. A mark match
-//! holds if `mark & mask == value`.
+//! holds if `mark & mask == value`. A connection has a mark of its own, which its packets share and
+//! which outlives them; see [`ConnectionMark`]. Before conntrack has seen a packet, and where it can make
+//! out no connection, there is none: then no match of it holds, not even a negated one.
 //!
 //! Rules read from a node may hold what nobody here understands: [`Matcher::Other`] and
 //! [`Action::Other`] are such text. Whoever reasons about rules must say so where it met one.
@@ -41,7 +43,7 @@ mod matches;
 mod origin;
 mod protocol;
 
-pub use action::{Action, MarkSpelling, RejectWith};
+pub use action::{Action, ConnectionMark, MarkSpelling, RejectWith, Translation};
 pub use ipset::{IpSet, Members, SetKind};
 pub use matches::{Address, ConntrackStates, Match, Matcher, SetLookup, Side};
 pub use origin::{Origin, PolicyRule};

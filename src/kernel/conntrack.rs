@@ -86,6 +86,7 @@ mod tests {
             in_interface: "eth0",
             out_interface: "",
             mark: 0,
+            connection_mark: 0,
             state: ConntrackStates(0),
             untracked: false,
         }

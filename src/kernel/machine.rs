@@ -40,8 +40,9 @@ pub struct CompiledRule<'p> {
     pub target: Option<usize>,
     /// what happens
     pub action: Option<&'p Action>,
-    /// it has a limit, of packets in a time or of connections
-    pub limited: bool,
+    /// if it has limits, of packets in a time or of connections: whether they let it apply as long as none
+    /// is reached
+    pub within_limit: Option<bool>,
     /// whether it applies is left to chance
     pub chance: bool,
     /// it has a match or an action that is not understood, or a set that is not known; such a match is
@@ -70,6 +71,10 @@ pub(super) enum On<'p> {
         value: u32,
         mask: u32,
     },
+    ConnectionMark {
+        value: u32,
+        mask: u32,
+    },
     Conntrack(ConntrackStates),
     LocalAddress {
         side: Side,
@@ -77,8 +82,10 @@ pub(super) enum On<'p> {
     },
     ReversePathFails,
     TcpSyn,
-    /// the same for every packet: a limit that is not reached
-    Always(bool),
+    /// for every packet
+    Always,
+    /// whether it holds as long as a limit is not reached
+    Limit(bool),
     /// left to chance; taken as one that does not hold
     Chance,
     /// nobody knows; negated or not, it is taken as one that does not hold
@@ -109,6 +116,11 @@ impl<'p> Machine<'p> {
         }
     }
 
+    /// All tables.
+    pub(super) fn tables(&self) -> &[Table<'p>] {
+        &self.tables
+    }
+
     /// A table.
     pub fn table(&self, name: TableName) -> &Table<'p> {
         let place = TableName::ALL.iter().position(|own| *own == name).unwrap_or_default();
@@ -133,10 +145,11 @@ impl<'p> Table<'p> {
                     .and_then(Action::target)
                     .and_then(|name| numbers.get(&**name).copied()),
                 action: rule.action.as_ref(),
-                limited: rule
+                within_limit: rule
                     .matches
                     .iter()
-                    .any(|one| matches!(one.on, Matcher::Limit { .. } | Matcher::ConnectionsAbove(_))),
+                    .filter_map(|one| one.on.holds_within_limit().map(|holds| holds != one.negated))
+                    .reduce(|a, b| a && b),
                 chance: rule.matches.iter().any(|one| matches!(one.on, Matcher::Random { .. })),
             }
         };
@@ -166,7 +179,7 @@ fn condition<'p>(one: &'p Match, family: Family, sets: &FxHashMap<&str, usize>) 
     let on = match &one.on {
         Matcher::Protocol(protocol) => match protocol.number() {
             // protocol 0 stands for all
-            Some(0) => On::Always(true),
+            Some(0) => On::Always,
             Some(number) => On::Protocol(number),
             None => On::Unknown,
         },
@@ -182,18 +195,19 @@ fn condition<'p>(one: &'p Match, family: Family, sets: &FxHashMap<&str, usize>) 
             None => On::Unknown,
         },
         // type 255 of IPv4 stands for any
-        Matcher::Icmp(255, _) if family == Family::V4 => On::Always(true),
+        Matcher::Icmp(255, _) if family == Family::V4 => On::Always,
         Matcher::Icmp(kind, code) => On::Icmp(*kind, *code),
         Matcher::Mark { value, mask, .. } => On::Mark { value: *value, mask: *mask },
+        Matcher::ConnectionMark { value, mask } => On::ConnectionMark { value: *value, mask: *mask },
         Matcher::Conntrack(states) => On::Conntrack(*states),
         Matcher::LocalAddress { side, limit_iface_out } => {
             On::LocalAddress { side: *side, of_interface: *limit_iface_out }
         }
         Matcher::ReversePathFails => On::ReversePathFails,
         Matcher::TcpSyn => On::TcpSyn,
-        // within the limit
-        Matcher::Limit { .. } => On::Always(true),
-        Matcher::ConnectionsAbove(_) => On::Always(false),
+        Matcher::Limit { .. } => On::Limit(true),
+        Matcher::ConnectionsAbove(_) => On::Limit(false),
+        Matcher::OtherLimit { within, .. } => On::Limit(*within),
         // some packets, not this one
         Matcher::Random(_) => On::Chance,
         Matcher::Other(_) => On::Unknown,

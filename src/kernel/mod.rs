@@ -7,6 +7,7 @@
 //! | `route` | the node's own addresses and its routes |
 //! | `conntrack` | the state that connection tracking gives a packet |
 //! | `machine` | tables and sets, made ready to be walked |
+//! | `translate` | which address and port a translation gives a packet |
 //! | `walk` | one packet through one chain |
 //! | `path` | one packet through hooks and tables, in the kernel's order |
 //! | `symbolic` | sets of packets, the same way |
@@ -18,6 +19,7 @@ mod path;
 pub mod proxy;
 pub mod route;
 pub mod symbolic;
+mod translate;
 mod walk;
 
 pub use machine::Machine;

@@ -48,6 +48,8 @@ pub struct Packet<'a> {
     pub out_interface: &'a str,
     /// the packet mark
     pub mark: u32,
+    /// the mark of its connection: 0 for a first packet; means nothing where it has none
+    pub connection_mark: u32,
     /// conntrack's state; before conntrack has seen the packet, rules see it as INVALID
     pub state: ConntrackStates,
     /// a rule has exempted it from tracking
@@ -79,7 +81,19 @@ pub fn transport(protocol: TransportProtocol) -> Option<u8> {
     }
 }
 
+/// Protocols with ports.
+pub const WITH_PORTS: [u8; 5] = [TCP, UDP, DCCP, SCTP, UDP_LITE];
+
+/// States of packets that belong to a connection, or begin one.
+pub const CONNECTED: ConntrackStates =
+    ConntrackStates::NEW.or(ConntrackStates::RELATED).or(ConntrackStates::ESTABLISHED);
+
 impl Packet<'_> {
+    /// Whether conntrack knows a connection that it belongs to.
+    pub fn has_connection(&self) -> bool {
+        self.state.intersects(CONNECTED)
+    }
+
     /// An address of it.
     pub fn address(&self, side: Side) -> u128 {
         match side {
@@ -90,7 +104,7 @@ impl Packet<'_> {
 
     /// A port of it, if its protocol has ports.
     pub fn port(&self, side: Side) -> Option<u16> {
-        matches!(self.protocol, TCP | UDP | SCTP | UDP_LITE | DCCP).then_some(match side {
+        WITH_PORTS.contains(&self.protocol).then_some(match side {
             Side::Source => self.source_port,
             Side::Destination => self.destination_port,
         })

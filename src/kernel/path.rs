@@ -42,6 +42,11 @@ impl Hook {
         }
     }
 
+    /// Whether translation here rewrites destinations; elsewhere it rewrites sources.
+    pub(super) fn translates_destination(self) -> bool {
+        matches!(self, Hook::Prerouting | Hook::Output)
+    }
+
     /// The word.
     pub fn name(self) -> &'static str {
         match self {
@@ -205,7 +210,7 @@ impl<'p> Kernel<'p> {
         };
         let table = machine.table(name);
         let Some(chain) = table.hook(hook.chain()) else { return Ok(()) };
-        let mut walk = Walk { kernel: self, machine, table, name, packet };
+        let mut walk = Walk { kernel: self, machine, table, name, hook, packet };
         match walk.chain(chain, watch) {
             Some(End::Accept) => Ok(()),
             None if table.chain(chain).chain.policy == ChainPolicy::Drop => Err(Outcome::Dropped(hook)),

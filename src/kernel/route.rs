@@ -19,7 +19,26 @@ pub struct Routes {
     local: [FxHashSet<u128>; 2],
     /// the addresses of each interface
     by_interface: FxHashMap<Box<str>, FxHashSet<(bool, u128)>>,
+    /// those that come first
+    first: FxHashMap<Box<str>, FirstAddresses>,
 }
+
+/// Of an interface the first address of each kind, in the order in which `ip address` shows them.
+#[derive(Debug, Clone, Copy, Default)]
+struct FirstAddresses {
+    v4: Option<u128>,
+    v6: Option<u128>,
+    v6_link_local: Option<u128>,
+}
+
+/// Whether an IPv6 address is for use on one link only, also as the address of a group.
+pub fn is_link_local(address: u128) -> bool {
+    LINK_LOCAL.iter().any(|(first, last)| (*first..=*last).contains(&address))
+}
+
+/// `fe80::/10`, `ff02::/16`
+pub const LINK_LOCAL: [Range; 2] =
+    [(0xfe80 << 112, (0xfec0 << 112) - 1), (0xff02 << 112, (0xff03 << 112) - 1)];
 
 fn index(family: Family) -> usize {
     match family {
@@ -55,7 +74,14 @@ impl Routes {
         let mut made = Routes::default();
         for interface in interfaces {
             let own = made.by_interface.entry(interface.name.clone()).or_default();
+            let first = made.first.entry(interface.name.clone()).or_default();
             for address in interface.addresses.iter().map(|net| net.addr()) {
+                let value = number(address);
+                let kind = if address.is_ipv4() { &mut first.v4 } else { &mut first.v6 };
+                kind.get_or_insert(value);
+                if address.is_ipv6() && is_link_local(value) {
+                    first.v6_link_local.get_or_insert(value);
+                }
                 own.insert((address.is_ipv6(), number(address)));
                 made.local[usize::from(address.is_ipv6())].insert(number(address));
             }
@@ -87,6 +113,17 @@ impl Routes {
         let own = self.by_interface.get(interface);
         own.is_some_and(|own| own.contains(&(family == Family::V6, address)))
             || (interface == LOOPBACK && family == Family::V4 && address >> 24 == 127)
+    }
+
+    /// The address that REDIRECT sends packets to that came in on an interface: its first one, for what was
+    /// sent to a link-local one the first of these (`nf_nat_redirect_ipv6`, `net/netfilter/nf_nat_redirect.c`).
+    pub fn redirects_to(&self, family: Family, interface: &str, link_local: bool) -> Option<u128> {
+        let first = self.first.get(interface)?;
+        match (family, link_local) {
+            (Family::V4, _) => first.v4,
+            (Family::V6, false) => first.v6,
+            (Family::V6, true) => first.v6_link_local,
+        }
     }
 
     /// The names of all interfaces that have addresses or routes.

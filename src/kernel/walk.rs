@@ -1,10 +1,11 @@
 //! One packet through one chain, rule by rule.
 
 use super::machine::{CompiledRule, Condition, Machine, On, Table};
-use super::packet::{ICMP, ICMP_V6, Packet, TCP, number};
-use super::path::Kernel;
+use super::packet::{ICMP, ICMP_V6, Packet, TCP};
+use super::path::{Hook, Kernel};
 use super::route::LOOPBACK;
-use crate::ir::{Action, Family, RejectWith, Rule, SetLookup, Side, TableName};
+use super::translate;
+use crate::ir::{Action, ConnectionMark, Family, RejectWith, Rule, SetLookup, Side, TableName};
 use crate::syntax::ip_route::Way;
 
 /// How a table lets go of a packet.
@@ -39,6 +40,8 @@ pub(super) struct Walk<'k, 'a, 'p> {
     pub(super) table: &'k Table<'p>,
     /// its name
     pub(super) name: TableName,
+    /// the hook that asks it
+    pub(super) hook: Hook,
     /// the packet
     pub(super) packet: &'k mut Packet<'a>,
 }
@@ -84,14 +87,25 @@ impl Walk<'_, '_, '_> {
             }
             Some(Action::Mark { value, mask, .. }) => packet.mark = (packet.mark & !mask) ^ value,
             Some(Action::NoTrack) => packet.untracked = true,
-            Some(Action::Dnat { address, port }) => {
-                packet.destination = number(*address);
-                packet.destination_port = port.unwrap_or(packet.destination_port);
-                packet.state = packet.state.or(crate::ir::ConntrackStates::DNAT);
+            Some(Action::ConnectionMark(what)) => connection_mark(packet, *what),
+            Some(Action::Dnat(to)) => {
+                translate::destination(packet, to);
                 return Next::End(End::Accept);
             }
-            // the translated source decides nothing after this
-            Some(Action::Snat { .. } | Action::Masquerade { .. }) => return Next::End(End::Accept),
+            Some(Action::Redirect(to)) => {
+                let own = translate::own_address(packet, &self.kernel.routes, self.hook);
+                let Some(own) = own else { return Next::End(End::Drop) };
+                translate::to_address(packet, own, to);
+                return Next::End(End::Accept);
+            }
+            Some(Action::NetMap(net)) if self.hook.translates_destination() => {
+                translate::network(packet, *net);
+                return Next::End(End::Accept);
+            }
+            // the translated source decides nothing after this, unless the node sends to itself: that is not followed
+            Some(Action::Snat(_) | Action::Masquerade(_) | Action::NetMap(_)) => {
+                return Next::End(End::Accept);
+            }
             Some(
                 Action::Log { .. }
                 | Action::NfLog { .. }
@@ -129,6 +143,8 @@ impl Walk<'_, '_, '_> {
                     && code.is_none_or(|code| packet.destination_port == u16::from(code))
             }
             On::Mark { value, mask } => packet.mark & mask == *value,
+            On::ConnectionMark { .. } if !packet.has_connection() => return false,
+            On::ConnectionMark { value, mask } => packet.connection_mark & mask == *value,
             On::Conntrack(states) => packet.state.intersects(*states),
             On::LocalAddress { side, of_interface } => {
                 let (routes, address) = (&self.kernel.routes, packet.address(*side));
@@ -139,7 +155,9 @@ impl Walk<'_, '_, '_> {
             }
             On::ReversePathFails => self.reverse_path_fails(),
             On::TcpSyn => packet.protocol == TCP && packet.syn,
-            On::Always(holds) => *holds,
+            On::Always => true,
+            // it is not reached
+            On::Limit(within) => *within,
             On::Unknown | On::Chance => return false,
         };
         holds != condition.negated
@@ -167,6 +185,25 @@ impl Walk<'_, '_, '_> {
         }
         let way = self.kernel.routes.way(packet.family, packet.source);
         !matches!(way, Some(Way::Device(device)) if **device == *packet.in_interface)
+    }
+}
+
+/// CONNMARK; what has no connection is left alone (`net/netfilter/xt_connmark.c`, Linux 6.18).
+fn connection_mark(packet: &mut Packet<'_>, what: ConnectionMark) {
+    if !packet.has_connection() {
+        return;
+    }
+    match what {
+        ConnectionMark::Set { value, mask } => {
+            packet.connection_mark = (packet.connection_mark & !mask) ^ value;
+        }
+        ConnectionMark::Save { packet_mask, connection_mask } => {
+            packet.connection_mark =
+                (packet.connection_mark & !connection_mask) ^ (packet.mark & packet_mask);
+        }
+        ConnectionMark::Restore { packet_mask, connection_mask } => {
+            packet.mark = (packet.mark & !packet_mask) ^ (packet.connection_mark & connection_mask);
+        }
     }
 }
 

@@ -261,21 +261,26 @@ impl State {
     }
 }
 
-/// Whether a rule's matches on the mark hold.
+/// Whether a rule's matches on the packet's mark hold.
 pub fn applies(asked: &Asked, mark: u32) -> bool {
-    asked.marks.iter().all(|(value, mask, negated)| (mark & mask == *value) != *negated)
+    asked.marks.iter().all(|one| one.of_connection || one.holds(mark))
 }
 
 /// Whether a rule may hold or not for packets that it is about.
 pub fn is_open(asked: &Asked) -> bool {
-    asked.limited || asked.doubt != Doubt::None
+    asked.limited || asked.doubt != Doubt::None || asked.marks.iter().any(|one| one.of_connection)
 }
 
 /// Whether a match may hold or not, whatever the packet.
 pub fn is_open_match(on: &Matcher) -> bool {
     matches!(
         on,
-        Matcher::Limit { .. } | Matcher::ConnectionsAbove(_) | Matcher::Random(_) | Matcher::Other(_)
+        Matcher::Limit { .. }
+            | Matcher::ConnectionsAbove(_)
+            | Matcher::OtherLimit { .. }
+            | Matcher::ConnectionMark { .. }
+            | Matcher::Random(_)
+            | Matcher::Other(_)
     )
 }
 
@@ -285,13 +290,16 @@ pub fn ends_table(action: &Action) -> bool {
         Action::Accept
         | Action::Drop
         | Action::Reject(_)
-        | Action::Dnat { .. }
-        | Action::Snat { .. }
-        | Action::Masquerade { .. } => true,
+        | Action::Dnat(_)
+        | Action::Redirect(_)
+        | Action::Snat(_)
+        | Action::Masquerade(_)
+        | Action::NetMap(_) => true,
         Action::Return
         | Action::Jump(_)
         | Action::Goto(_)
         | Action::Mark { .. }
+        | Action::ConnectionMark(_)
         | Action::NoTrack
         | Action::Log { .. }
         | Action::NfLog { .. }

@@ -1,6 +1,6 @@
 //! Bits of the mark that some rule still looks at.
 
-use crate::ir::{Action, Matcher, Rule, TableName};
+use crate::ir::{Action, ConnectionMark, Matcher, Rule, TableName};
 use crate::kernel::Machine;
 use crate::kernel::machine::Table;
 use rustc_hash::FxHashMap;
@@ -111,12 +111,20 @@ pub fn acted(
         Some(Action::Goto(_)) => into(back),
         Some(Action::Return) => back,
         Some(Action::Drop | Action::Reject(_)) => 0,
-        Some(Action::Accept | Action::Dnat { .. } | Action::Snat { .. } | Action::Masquerade { .. }) => end,
-        Some(Action::Mark { mask, .. }) => next & !mask,
-        // who knows what it looks at
-        Some(Action::Other(_)) => u32::MAX,
         Some(
-            Action::NoTrack
+            Action::Accept
+            | Action::Dnat(_)
+            | Action::Redirect(_)
+            | Action::Snat(_)
+            | Action::Masquerade(_)
+            | Action::NetMap(_),
+        ) => end,
+        Some(Action::Mark { mask, .. }) => next & !mask,
+        // the connection has it for later packets; who knows what the other looks at
+        Some(Action::ConnectionMark(ConnectionMark::Save { .. }) | Action::Other(_)) => u32::MAX,
+        Some(
+            Action::ConnectionMark(ConnectionMark::Set { .. } | ConnectionMark::Restore { .. })
+            | Action::NoTrack
             | Action::Log { .. }
             | Action::NfLog { .. }
             | Action::Dscp(_)
@@ -148,7 +156,14 @@ pub fn read_bits(rule: &Rule) -> u32 {
 pub fn written_bits(rule: &Rule) -> u32 {
     match &rule.action {
         Some(Action::Mark { value, mask, .. }) => mask | value,
-        Some(Action::Other(_)) => u32::MAX,
+        Some(Action::ConnectionMark(ConnectionMark::Restore { .. }) | Action::Other(_)) => u32::MAX,
         _ => 0,
     }
+}
+
+/// Whether packets may have any mark, because a rule gives them that of their connection.
+pub fn restores_marks(machine: &Machine<'_>) -> bool {
+    let chains = TableName::ALL.into_iter().flat_map(|name| machine.table(name).chains());
+    let mut rules = chains.flat_map(|compiled| &compiled.chain.rules);
+    rules.any(|rule| matches!(rule.action, Some(Action::ConnectionMark(ConnectionMark::Restore { .. }))))
 }

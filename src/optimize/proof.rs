@@ -11,7 +11,7 @@
 //! comes to, in both programs.
 
 use super::effect::{Judge, Outcomes, Tables, Text};
-use super::liveness::all_read_bits;
+use super::liveness::{all_read_bits, restores_marks};
 use crate::ir::{Family, TableName};
 use crate::space::{Field, PacketSet};
 use indexmap::{IndexMap, IndexSet};
@@ -88,6 +88,9 @@ type Parts = IndexMap<Key, Part, FxBuildHasher>;
 /// The marks that packets may bring into hooks: 0, and what any hook leaves. Only bits that some rule
 /// looks at are told apart.
 pub fn entry_marks(judge: &mut Judge<'_>, tables: &Tables<'_>) -> Option<Vec<u32>> {
+    if restores_marks(&tables.machine) {
+        return None;
+    }
     let read = all_read_bits(&tables.machine);
     let mut marks = BTreeSet::from([0]);
     let mut fresh = vec![0];
@@ -120,6 +123,9 @@ pub fn compare(
     after: &Tables<'_>,
     private: u32,
 ) -> Result<Vec<Agreed>, Different> {
+    if restores_marks(&before.machine) || restores_marks(&after.machine) {
+        return Err(Different::TooManyMarks);
+    }
     let read = all_read_bits(&before.machine) | all_read_bits(&after.machine);
     let mut pairs: IndexSet<(u32, u32), FxBuildHasher> = [(0, 0)].into_iter().collect();
     let mut agreed = Vec::new();

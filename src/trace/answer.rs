@@ -1,16 +1,19 @@
 //! Answers → text for people and JSON.
 
-use super::query::{Answer, Class, Packets, Query, Step};
+use super::query::{Answer, Class, Packets, Query, Side, Step};
 use super::words;
 use crate::diagnostic::FileId;
 use crate::diagnostic::render::printable;
 use crate::emit::origin;
-use crate::emit::saved_rule;
-use crate::ir::{Action, Family, Origin, TableName};
+use crate::emit::{saved_match, saved_rule};
+use crate::ir::{Family, Origin, Rule, TableName};
 use crate::kernel::symbolic::{Doubt, Fate};
 use crate::space::Field;
 use serde::Serialize;
 use std::fmt::Write;
+
+/// Addresses and ports that are named before they are only counted.
+const CHOSEN: usize = 6;
 
 /// Gives the name of a file.
 type Names<'n> = &'n dyn Fn(FileId) -> String;
@@ -76,9 +79,18 @@ fn one(out: &mut String, node: &str, query: &Query<'_>, answer: &Answer<'_>, nam
             let what = format!("{} of {}{to}", entry.kind.name(), entry.service);
             let _ = writeln!(out, "  {:<8} {}", "service", printable(&what));
         }
-        for step in class.steps.iter().filter(|step| matches!(step.rule.action, Some(Action::Dnat { .. }))) {
+        for step in class.steps.iter().filter(|step| step.translates()) {
             let rule = saved_rule(step.chain, step.rule, answer.family);
             let _ = writeln!(out, "  {:<8} {}", "nat", printable(&rule));
+        }
+        if !class.chosen.is_empty() {
+            let chosen: Vec<String> =
+                class.chosen.iter().map(|own| words::chosen(own, answer.family)).collect();
+            let _ = writeln!(out, "  {:<8} {}", "if to", list(&chosen));
+        }
+        for side in &class.limits {
+            let decides = class.deciding() == Some(&side.step);
+            let _ = writeln!(out, "  {:<8} {}", "limit", printable(&limit(side, decides, answer.family)));
         }
         let deciding = class.deciding();
         let others = class.steps.iter().filter(|step| step.is_of_object() && step.table != TableName::Nat);
@@ -107,11 +119,19 @@ fn heading(node: &str, query: &Query<'_>, answer: &Answer<'_>) -> String {
 
 /// One line.
 fn fate(class: &Class<'_>) -> String {
-    let limit = if class.limited { ", up to a limit" } else { "" };
+    let limit = match &*class.limits {
+        [] => "",
+        limits if limits.iter().all(|limit| limit.within) => ", up to a limit",
+        _ => ", beyond a limit",
+    };
     let fate = certain(class, limit);
     match class.doubt {
         Doubt::None => fate,
         Doubt::Chance => format!("{fate}, by chance: other answers are about the same packets"),
+        Doubt::Connection => format!(
+            "perhaps {fate}: the connection's mark decides, and other answers are about the same packets"
+        ),
+        Doubt::Target => format!("perhaps {fate}: what a target on the way does is not understood"),
         Doubt::Unknown => format!(
             "perhaps {fate}: a rule on the way is not understood, and other answers are about the same packets"
         ),
@@ -123,13 +143,44 @@ fn certain(class: &Class<'_>, limit: &str) -> String {
         Fate::Delivered => format!("accepted{limit}: delivered to the node itself"),
         Fate::Forwarded(_) => format!("accepted{limit}: forwarded to {}", class.out_interface),
         Fate::Sent(_) => format!("accepted{limit}: sent on {}", class.out_interface),
-        Fate::Dropped(hook) => format!("dropped in {}", hook.name()),
-        Fate::Rejected(hook) => format!("rejected in {}", hook.name()),
-        Fate::Unroutable => "no route".to_owned(),
-        Fate::NoBackend { told: true } => "rejected: the service has no endpoint".to_owned(),
+        Fate::Dropped(hook) => format!("dropped in {}{limit}", hook.name()),
+        Fate::Rejected(hook) => format!("rejected in {}{limit}", hook.name()),
+        Fate::Unroutable => format!("no route{limit}"),
+        Fate::NoBackend { told: true } => format!("rejected{limit}: the service has no endpoint"),
         Fate::NoBackend { told: false } => {
-            "dropped: the service has no endpoint here, or not for this source".to_owned()
+            format!("dropped{limit}: the service has no endpoint here, or not for this source")
         }
+    }
+}
+
+/// On which sides of its limits a rule is, and which rule it is unless that stands there already:
+/// `up to -m limit --limit 3/min, in filter: -A …`.
+fn limit(side: &Side<'_>, decides: bool, family: Family) -> String {
+    let Side { step, applies, .. } = side;
+    let sides = sides(step.rule, *applies, family);
+    if decides {
+        return sides;
+    }
+    format!("{sides}, in {}: {}", step.table.name(), saved_rule(step.chain, step.rule, family))
+}
+
+/// The limits of a rule, and the sides of them on which it applies, or does not.
+fn sides(rule: &Rule, applies: bool, family: Family) -> String {
+    let limits = rule.matches.iter().filter_map(|one| {
+        let within = one.on.holds_within_limit()? != one.negated;
+        let word = if within == applies { "up to" } else { "beyond" };
+        Some(format!("{word}{}", saved_match(one, family)))
+    });
+    let limits: Vec<String> = limits.collect();
+    limits.join(if applies { " and " } else { " or " })
+}
+
+/// The first of a list that may be long.
+fn list(all: &[String]) -> String {
+    let shown = all[..all.len().min(CHOSEN)].join(" or ");
+    match all.len().saturating_sub(CHOSEN) {
+        0 => shown,
+        more => format!("{shown}, or {more} others"),
     }
 }
 
@@ -199,13 +250,24 @@ struct ClassEntry {
     #[serde(skip_serializing_if = "String::is_empty")]
     out_interface: String,
     limited: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    limits: Vec<LimitEntry>,
     #[serde(skip_serializing_if = "Option::is_none")]
     doubt: Option<&'static str>,
     packets: String,
     sample: Sample,
     #[serde(skip_serializing_if = "Option::is_none")]
     service: Option<ServiceEntry>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    chosen: Vec<String>,
     rules: Vec<RuleEntry>,
+}
+
+#[derive(Debug, Serialize)]
+struct LimitEntry {
+    side: &'static str,
+    limit: String,
+    rule: RuleEntry,
 }
 
 #[derive(Debug, Serialize)]
@@ -269,11 +331,22 @@ fn class_entry(class: &Class<'_>, query: &Query<'_>, family: Family, names: Name
         },
         hook: class.hook().map(crate::kernel::Hook::name),
         out_interface: class.out_interface.clone(),
-        limited: class.limited,
+        limited: !class.limits.is_empty(),
+        limits: class
+            .limits
+            .iter()
+            .map(|side| LimitEntry {
+                side: if side.within { "within" } else { "beyond" },
+                limit: sides(side.step.rule, side.applies, family),
+                rule: rule_entry(&side.step, family, names),
+            })
+            .collect(),
         doubt: match class.doubt {
             Doubt::None => None,
             Doubt::Chance => Some("chance"),
+            Doubt::Connection => Some("connection_mark"),
             Doubt::Unknown => Some("unknown"),
+            Doubt::Target => Some("target"),
         },
         packets: packets(class, query, family),
         sample: Sample {
@@ -291,6 +364,7 @@ fn class_entry(class: &Class<'_>, query: &Query<'_>, family: Family, names: Name
                 .map(|(address, port)| BackendEntry { address: address.to_string(), port: *port })
                 .collect(),
         }),
+        chosen: class.chosen.iter().map(|own| words::chosen(own, family)).collect(),
         rules: class.steps.iter().map(|step| rule_entry(step, family, names)).collect(),
     }
 }

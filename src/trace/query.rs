@@ -2,15 +2,18 @@
 
 use super::end::End;
 use crate::felix::verdict_marks;
-use crate::ir::{Family, Origin, Rule, TableName};
+use crate::ir::{Action, Family, Origin, Rule, TableName};
 use crate::kernel::conntrack::Connection;
 use crate::kernel::proxy::{self, Entry};
 use crate::kernel::route::Routes;
-use crate::kernel::symbolic::{Arrival, Attribution, Doubt, Fate, Flow, Interfaces, RuleRef, Symbolic};
+use crate::kernel::symbolic::{
+    Arrival, Attribution, Chosen, Doubt, Fate, Flow, Interfaces, Limit, RuleRef, Symbolic,
+};
 use crate::kernel::{Hook, Kernel};
 use crate::model::Resources;
 use crate::resolve::view::NodeView;
 use crate::space::{Cube, Field, PacketSet, Range, Space};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// Boxes that a class of packets is described by, at most.
@@ -47,14 +50,16 @@ pub struct Class<'k> {
     pub fate: Fate,
     /// the interface that they leave on, if they do
     pub out_interface: String,
-    /// a limit was on the way, and is taken as not reached
-    pub limited: bool,
+    /// the limits that matter: another class has the same packets on the other side
+    pub limits: Vec<Side<'k>>,
     /// whether it is known for sure
     pub doubt: Doubt,
     /// the rules that led to it: those that noted a verdict, and those that decided
     pub steps: Vec<Step<'k>>,
     /// the service that kube-proxy took them for, and the backends that they may go to
     pub service: Option<(&'k Entry, Vec<(IpAddr, u16)>)>,
+    /// which of the addresses and ports that translation may choose lead here, in order
+    pub chosen: Vec<Chosen>,
     /// which packets
     pub packets: Packets,
     /// one of them
@@ -70,6 +75,17 @@ pub enum Packets {
     These(Vec<Cube>, bool),
     /// all that were asked about but these
     AllBut(Vec<Cube>),
+}
+
+/// A side of a limit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Side<'k> {
+    /// the rule that has the limit
+    pub step: Step<'k>,
+    /// it applies on this side
+    pub applies: bool,
+    /// the limit is not reached
+    pub within: bool,
 }
 
 /// A rule on the way.
@@ -157,6 +173,8 @@ impl<'p> Node<'p> {
                 None => classes.push(class),
             }
         }
+        // what happens up to a limit comes before what happens beyond it
+        classes.sort_by_key(|class| class.limits.iter().any(|limit| !limit.within));
         Some(Answer { family, interfaces: names, classes })
     }
 
@@ -199,13 +217,18 @@ impl<'p> Node<'p> {
         Some(Class {
             fate,
             out_interface: out,
-            limited: flow.limited,
+            limits: flow.limits.iter().map(|limit| self.side(limit, family)).collect(),
             doubt: flow.doubt,
             steps,
             service: flow.proxied.map(|own| (&self.proxy[own.entry], own.backend.into_iter().collect())),
+            chosen: in_order(&flow.chosen),
             packets: packets(&mut symbolic.space, asked, flow.set),
             sample: symbolic.space.sample(flow.set)?,
         })
+    }
+
+    fn side(&self, limit: &Limit, family: Family) -> Side<'_> {
+        Side { step: self.step(limit.rule, family), applies: limit.applies, within: limit.within }
     }
 
     fn step(&self, at: RuleRef, family: Family) -> Step<'_> {
@@ -216,6 +239,30 @@ impl<'p> Node<'p> {
         let chain = machine.table(at.table).chain(at.chain).chain;
         Step { table: at.table, chain, rule: &chain.rules[at.rule] }
     }
+}
+
+/// Each once, and those that follow each other as one range.
+fn in_order(chosen: &[Chosen]) -> Vec<Chosen> {
+    let sorted: BTreeSet<Chosen> = chosen.iter().copied().collect();
+    let mut joined: Vec<Chosen> = Vec::new();
+    for own in sorted {
+        match joined.last_mut() {
+            Some(before) if follows(before.ports, own.ports) && before.addresses == own.addresses => {
+                before.ports = before.ports.zip(own.ports).map(|((first, _), (_, last))| (first, last));
+            }
+            Some(before) if follows(before.addresses, own.addresses) && before.ports == own.ports => {
+                before.addresses =
+                    before.addresses.zip(own.addresses).map(|((first, _), (_, last))| (first, last));
+            }
+            _ => joined.push(own),
+        }
+    }
+    joined
+}
+
+/// Whether a range begins where another one ends.
+fn follows(one: Option<Range>, other: Option<Range>) -> bool {
+    one.zip(other).is_some_and(|((_, end), (start, _))| end.checked_add(1) == Some(start))
 }
 
 fn packets(space: &mut Space, asked: PacketSet, set: PacketSet) -> Packets {
@@ -244,6 +291,11 @@ impl Step<'_> {
         }
     }
 
+    /// Whether it sends packets elsewhere.
+    pub fn translates(&self) -> bool {
+        matches!(self.rule.action, Some(Action::Dnat(_) | Action::Redirect(_) | Action::NetMap(_)))
+    }
+
     /// Whether it stands for something that somebody wrote.
     pub fn is_of_object(&self) -> bool {
         !matches!(self.rule.origin, Origin::Static | Origin::Config(_))
@@ -259,7 +311,7 @@ impl<'k> Class<'k> {
         self.service.is_some()
             && service(self) == service(other)
             && (self.fate == other.fate || out)
-            && (self.limited, self.doubt) == (other.limited, other.doubt)
+            && (self.doubt, &self.limits) == (other.doubt, &other.limits)
             && self.packets == other.packets
             && self.steps == other.steps
     }
@@ -277,6 +329,8 @@ impl<'k> Class<'k> {
     pub fn deciding(&self) -> Option<&Step<'k>> {
         let dropped = matches!(self.fate, Fate::Dropped(_) | Fate::Rejected(_));
         match self.steps.last() {
+            // only REDIRECT discards, where there is no address; else it was the policy of a chain
+            Some(last) if dropped && last.translates() && self.hook() != Some(Hook::Prerouting) => None,
             // the rule that discards is the reason, even where it stands for no object
             Some(last) if dropped => Some(last),
             // translation accepts nothing

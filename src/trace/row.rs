@@ -54,6 +54,7 @@ pub fn parse(line: &str) -> Result<(Packet<'_>, Connection), String> {
         in_interface: if interface == "local" { "" } else { interface },
         out_interface: "",
         mark: 0,
+        connection_mark: 0,
         state: ConntrackStates::INVALID,
         untracked: false,
     };

@@ -1,6 +1,7 @@
 //! Packets in words: ranges of fields as people write them.
 
 use crate::ir::Family;
+use crate::kernel::symbolic::Chosen;
 use crate::space::{Cube, Field, PacketSet, Range, Space};
 use ipnet::{IpNet, Ipv4Subnets, Ipv6Subnets};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -80,6 +81,17 @@ pub fn nets((first, last): Range, family: Family) -> Vec<IpNet> {
 
 fn net(net: IpNet) -> String {
     if net.prefix_len() == net.max_prefix_len() { net.addr().to_string() } else { net.to_string() }
+}
+
+/// What translation may choose: `10.0.0.1-10.0.0.5 port 80-90`.
+pub fn chosen(chosen: &Chosen, family: Family) -> String {
+    let dashed = |(first, last): Range, text: &dyn Fn(u128) -> String| match first == last {
+        true => text(first),
+        false => format!("{}-{}", text(first), text(last)),
+    };
+    let addresses = chosen.addresses.map(|range| dashed(range, &|value| address(value, family)));
+    let ports = chosen.ports.map(|range| format!("port {}", dashed(range, &|value| value.to_string())));
+    addresses.into_iter().chain(ports).collect::<Vec<_>>().join(" ")
 }
 
 /// A protocol's name, if it is a common one, else its number.

@@ -1,7 +1,7 @@
 //! What a foreign rule does, in words.
 
-use crate::emit::save;
-use crate::ir::{Action, Family, Match, Matcher, Origin, Rule};
+use crate::emit::saved_match;
+use crate::ir::{Action, ConnectionMark, Family, Match, Matcher, Rule};
 
 /// What a rule that comes before Calico's does: `lets through tcp dport 22 before Calico sees it`.
 pub(super) fn rule(rule: &Rule, family: Family) -> String {
@@ -16,10 +16,17 @@ pub(super) fn rule(rule: &Rule, family: Family) -> String {
         }
         Some(Action::Mark { .. }) => format!("changes the mark of {which}, which Calico's rules look at"),
         Some(Action::NoTrack) => format!("exempts {which} from connection tracking"),
-        Some(Action::Dnat { .. }) => format!("sends {which} elsewhere before Calico sees it"),
-        Some(Action::Snat { .. } | Action::Masquerade { .. }) => {
+        Some(Action::ConnectionMark(ConnectionMark::Restore { .. })) => {
+            format!("changes the mark of {which} to that of the connection, and Calico's rules look at it")
+        }
+        Some(Action::ConnectionMark(_)) => format!("changes the mark of connections of {which}"),
+        Some(Action::Dnat(_) | Action::Redirect(_)) => {
+            format!("sends {which} elsewhere before Calico sees it")
+        }
+        Some(Action::Snat(_) | Action::Masquerade(_)) => {
             format!("rewrites the source of {which} before Calico sees it")
         }
+        Some(Action::NetMap(_)) => format!("rewrites the network of {which} before Calico sees it"),
         Some(Action::Log { .. } | Action::NfLog { .. } | Action::Dscp(_) | Action::Neutral(_)) | None => {
             format!("only looks at {which}")
         }
@@ -39,19 +46,7 @@ fn which(rule: &Rule, family: Family) -> String {
 }
 
 fn part(one: &Match, family: Family) -> String {
-    let alone = |one: &Match| {
-        let mut text = String::new();
-        let rule = Rule {
-            hash: None,
-            comments: Vec::new(),
-            matches: vec![one.clone()],
-            action: None,
-            origin: Origin::Static,
-        };
-        save::body(&mut text, &rule, family, 0);
-        text
-    };
-    let text = alone(&Match { negated: false, on: one.on.clone() });
+    let text = saved_match(&Match { negated: false, on: one.on.clone() }, family);
     let not = if one.negated { "not " } else { "" };
     // without the name of the module, and without dashes: `-m tcp --dport 22` is `dport 22`
     let mut words = text.split_whitespace().peekable();
@@ -69,7 +64,7 @@ fn part(one: &Match, family: Family) -> String {
         }
     }
     match &one.on {
-        Matcher::Other(text) => format!("{not}`{text}`"),
+        Matcher::Other(text) | Matcher::OtherLimit { text, .. } => format!("{not}`{text}`"),
         _ => format!("{not}{}", plain.join(" ")),
     }
 }

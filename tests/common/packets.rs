@@ -107,6 +107,7 @@ pub fn random<'a>(
         in_interface: if numbers.one_in(4) { "" } else { numbers.one_of(&values.interfaces).as_str() },
         out_interface: "",
         mark: 0,
+        connection_mark: 0,
         state: ConntrackStates::INVALID,
         untracked: false,
     }

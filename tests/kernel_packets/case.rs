@@ -1,7 +1,12 @@
-//! Clusters whose rules are loaded, each at one node.
+//! Clusters whose rules are loaded, each at one node; and nodes that have other rules.
 
 use super::common::packets::recorded;
-use super::common::{clusters, root};
+use super::common::{Numbers, clusters, root};
+use super::foreign;
+use netpolc::diagnostic::FileId;
+use netpolc::dump;
+use netpolc::felix;
+use netpolc::ir::{Family, Program, RuleSet};
 use netpolc::model::{InvalidMode, Resources, collect, lower};
 use netpolc::resolve::view::NodeView;
 use netpolc::resolve::{Cluster, NodeRequest};
@@ -21,7 +26,12 @@ pub struct Case {
     node: &'static str,
     addresses: PathBuf,
     routes: Vec<PathBuf>,
+    /// of IPv4 and IPv6, instead of the cluster's
+    dumps: Option<[PathBuf; 2]>,
 }
+
+/// Nodes with rules of other software. Each has many rules of few kinds.
+const FOREIGN: usize = 40;
 
 /// Packets of a random cluster: they are small, and many clusters show more than many packets.
 const PACKETS_EACH: usize = 250;
@@ -53,6 +63,7 @@ pub fn all(packets: usize) -> Vec<Case> {
                 node: "node-1",
                 addresses: golden.join("ip-addr.json"),
                 routes: routes.into_iter().filter(|path| path.exists()).collect(),
+                dumps: None,
             }
         })
         .collect();
@@ -62,7 +73,9 @@ pub fn all(packets: usize) -> Vec<Case> {
         node: "10.176.48.67",
         addresses: root().join("fixtures/iks/node/10.176.48.67/ip-addr.json"),
         routes: Vec::new(),
+        dumps: None,
     });
+    cases.extend((0..FOREIGN).map(foreign));
     let count = (packets / PACKETS_EACH).saturating_sub(cases.len()).max(10);
     cases.extend((0..count).map(random));
     cases
@@ -79,15 +92,37 @@ fn random(number: usize) -> Case {
     let (cluster, addresses) = (folder(&name).join("cluster.yaml"), folder(&name).join("ip-addr.json"));
     std::fs::write(&cluster, objects.join("---\n")).expect("the cluster is written");
     std::fs::write(&addresses, ADDRESSES).expect("the addresses are written");
-    Case { name, cluster, node: "node-1", addresses, routes: Vec::new() }
+    Case { name, cluster, node: "node-1", addresses, routes: Vec::new(), dumps: None }
+}
+
+/// A node with random rules of other software, the same for the same number.
+fn foreign(number: usize) -> Case {
+    let name = format!("foreign-{number}");
+    let folder = folder(&name);
+    let write = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).expect("a file is written");
+        path
+    };
+    let mut numbers = Numbers::new(number as u64 + 1);
+    let mut rules = |name: &str, family| write(name, &foreign::rules(&mut numbers, family));
+    Case {
+        cluster: write("cluster.yaml", "{apiVersion: v1, kind: Node, metadata: {name: node-1}}\n"),
+        node: "node-1",
+        addresses: write("ip-addr.json", foreign::ADDRESSES),
+        routes: vec![write("ip-route.json", foreign::ROUTES)],
+        dumps: Some([rules("v4.rules", Family::V4), rules("v6.rules", Family::V6)]),
+        name,
+    }
+}
+
+fn text(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 impl Case {
     /// The node as its agent would see it, and its routes.
     pub fn view(&self) -> (NodeView, Vec<Route>) {
-        let text = |path: &Path| {
-            std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-        };
         let read = source::read(&[Input::Path(self.cluster.clone())], &Options::default(), lower);
         let resources: Resources = collect(read.values, InvalidMode::Skip).resources;
         let cluster = Cluster::new(&resources);
@@ -101,14 +136,27 @@ impl Case {
         (view, routes)
     }
 
+    /// The rules and sets that are loaded.
+    pub fn program(&self, view: &NodeView) -> Program {
+        let Some(dumps) = &self.dumps else { return felix::render(view) };
+        let [v4, v6] = dumps.each_ref().map(|path| -> RuleSet {
+            let text = text(path);
+            let dump = dump::parse(&text, FileId(0)).unwrap_or_else(|wrong| panic!("{wrong:?}"));
+            dump.rule_sets().expect("no circles").remove(0)
+        });
+        Program { v4, v6: RuleSet { family: Family::V6, ..v6 }, sets: Vec::new() }
+    }
+
     /// Writes rows of packets, and says how `trace` is asked about them.
     pub fn how_to_repeat(&self, rows: &str) -> String {
         let packets = folder(&self.name).join("packets.tsv");
         std::fs::write(&packets, rows).expect("the packets are written");
         let routes: String =
             self.routes.iter().map(|path| format!(" --node-routes {}", path.display())).collect();
+        let dumps: String =
+            self.dumps.iter().flatten().map(|path| format!(" --dump {}", path.display())).collect();
         format!(
-            "netpolc trace {} --invalid skip --node {} --node-addresses {}{routes} --packets {}",
+            "netpolc trace {} --invalid skip --node {} --node-addresses {}{routes}{dumps} --packets {}",
             self.cluster.display(),
             self.node,
             self.addresses.display(),

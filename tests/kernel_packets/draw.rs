@@ -2,7 +2,7 @@
 
 use super::common::Numbers;
 use super::common::packets::{Values, random};
-use netpolc::ir::{Action, Family, Matcher, Rule, TableName};
+use netpolc::ir::{Action, Family, Rule, TableName};
 use netpolc::kernel::conntrack::Connection;
 use netpolc::kernel::packet::{DCCP, ICMP, ICMP_V6, Packet, number};
 use netpolc::kernel::route::Routes;
@@ -35,7 +35,7 @@ pub fn written(family: Family, address: u128) -> IpAddr {
 }
 
 /// Whether the kernel leaves it to rules what becomes of an address.
-fn is_ordinary(address: IpAddr, view: &NodeView) -> bool {
+pub fn is_ordinary(address: IpAddr, view: &NodeView) -> bool {
     let borders = view.interfaces.iter().flat_map(|own| &own.addresses).any(|net| match net {
         // broadcasts, and what once was one (`fib_add_ifaddr`, `net/ipv4/fib_frontend.c`)
         ipnet::IpNet::V4(net) => {
@@ -126,7 +126,7 @@ struct Limits(bool);
 impl Watch for Limits {
     fn rule(&mut self, _: TableName, _: &str, rule: &Rule) {
         let decides = !matches!(rule.action, Some(Action::Log { .. } | Action::NfLog { .. }));
-        self.0 |= decides && rule.matches.iter().any(|one| matches!(one.on, Matcher::Limit { .. }));
+        self.0 |= decides && rule.matches.iter().any(|one| one.on.holds_within_limit().is_some());
     }
 }
 

@@ -8,7 +8,8 @@ use netpolc::kernel::packet::{ICMP, ICMP_V6, Packet, SCTP, TCP, UDP, UDP_LITE};
 /// than 255 is not acted on, and a forwarded packet still has one that nobody else uses.
 const TTL: u8 = 61;
 
-const VRRP: u8 = 112;
+/// VRRP.
+pub const VRRP: u8 = 112;
 
 /// A protocol for packets of which only the number counts (RFC 3692 leaves it for experiments).
 pub const SENTINEL: u8 = 253;

@@ -4,6 +4,8 @@
 //! around them that report where a packet is; the world sends frames and sees what comes out. What that says about
 //! each packet must be what `trace` says.
 //!
+//! Besides what is compiled there are rules of other software, with what Felix does not use.
+//!
 //! Needs what `tests/kernel.rs` needs, iproute2 and the table `security`. The namespaces belong to a process of their
 //! own, this same test started again by `unshare`, and are gone with it. `NETPOLC_KERNEL_PACKETS` says how many
 //! packets are sent.
@@ -12,6 +14,7 @@ mod case;
 #[path = "../common/mod.rs"]
 mod common;
 mod draw;
+mod foreign;
 mod frame;
 mod lab;
 mod measure;

@@ -3,18 +3,17 @@
 use super::case::Case;
 use super::common::Numbers;
 use super::common::packets::values;
-use super::draw::Places;
+use super::draw::{Places, is_ordinary, written};
 use super::frame;
 use super::lab::Lab;
 use super::record::{Record, Records};
 use super::sent::Sent;
 use super::setup;
-use netpolc::felix;
 use netpolc::ir::{Family, Matcher, Program};
+use netpolc::kernel::Kernel;
 use netpolc::kernel::conntrack::Connection;
 use netpolc::kernel::packet::TCP;
 use netpolc::kernel::route::Routes;
-use netpolc::kernel::{Kernel, Outcome};
 use netpolc::resolve::view::NodeView;
 use netpolc::trace::row;
 use nix::sched::{CpuSet, sched_setaffinity};
@@ -48,7 +47,7 @@ fn stay_on_one_processor() {
 /// Sends packets to a cluster's node, and the answers to those that got through.
 pub fn run(case: &Case, number: usize, count: usize) -> Report {
     let (view, routes) = case.view();
-    let program = felix::render(&view);
+    let program = case.program(&view);
     let kernel = Kernel::new(&program, Routes::new(&view.interfaces, &routes));
     let interfaces = setup::interfaces(&view, &routes);
     let work = || {
@@ -111,8 +110,9 @@ fn packets<'k>(
         .filter(move |packet| !(counts && packet.protocol == TCP))
         .map(|packet| Sent::new(kernel, packet, Connection::First));
     asked.filter(|sent| {
-        let is_rejected = matches!(sent.said.outcome, Outcome::Rejected(_));
-        !(sent.said.is_limited || is_rejected && sent.is_strange())
+        let to = written(sent.packet.family, sent.said.end.destination);
+        let is_ordinary = to.is_loopback() || is_ordinary(to, view);
+        is_ordinary && sent.can_be_measured()
     })
 }
 
@@ -149,7 +149,7 @@ fn send(lab: &mut Lab, kernel: &Kernel<'_>, batch: &[Sent<'_>], report: &mut Rep
         if !differs
             && untranslated == Some(true)
             && let Some(answer) = sent.answer(kernel)
-            && !answer.said.is_limited
+            && answer.can_be_measured()
         {
             answers.push((*number, answer, &sent.row));
         }

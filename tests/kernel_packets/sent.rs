@@ -1,6 +1,7 @@
 //! A packet that is sent, as a row of a file and as `trace` sees it.
 
 use super::draw::{Said, ask, written};
+use super::frame::VRRP;
 use netpolc::ir::{ConntrackStates, Family};
 use netpolc::kernel::conntrack::Connection;
 use netpolc::kernel::packet::{ICMP, ICMP_V6, Packet, SCTP, TCP, UDP, UDP_LITE};
@@ -25,7 +26,9 @@ impl<'k> Sent<'k> {
         let said = ask(kernel, packet, connection);
         let row = row_of(&packet, connection);
         let (parsed, _) = row::parse(&row).expect("a row");
-        assert_eq!(format!("{parsed:?}"), format!("{packet:?}"), "a row says all of a packet");
+        // but for what its connection has been through
+        let told = Packet { connection_mark: 0, ..packet };
+        assert_eq!(format!("{parsed:?}"), format!("{told:?}"), "a row says all of a packet");
         Sent { packet, connection, said, row }
     }
 
@@ -44,9 +47,26 @@ impl<'k> Sent<'k> {
         [of(&self.packet), of(&self.said.end)].concat()
     }
 
-    /// ICMP of the other family. It has no checksum that is right, and REJECT answers what has one.
-    pub fn is_strange(&self) -> bool {
-        matches!((self.packet.family, self.packet.protocol), (Family::V4, ICMP_V6) | (Family::V6, ICMP))
+    /// Whether what becomes of it depends on nothing else.
+    pub fn can_be_measured(&self) -> bool {
+        let is_rejected = matches!(self.said.outcome, Outcome::Rejected(_));
+        !(self.said.is_limited || is_rejected && self.is_strange())
+    }
+
+    /// REJECT answers what has a checksum that is right. ICMP of the other family has none; and what translation does
+    /// not know, where the checksum covers addresses, has none afterwards. Nor does it answer the first address of a
+    /// network of IPv6, nor from a loopback address to another node, which a process may claim to be.
+    fn is_strange(&self) -> bool {
+        let (packet, end) = (&self.packet, &self.said.end);
+        let to_loopback =
+            packet.in_interface.is_empty() && written(end.family, end.destination).is_loopback();
+        let from_first = packet.family == Family::V6 && packet.source as u64 == 0;
+        let no_checksum = match (packet.family, packet.protocol) {
+            (Family::V4, ICMP_V6) | (Family::V6, ICMP) => true,
+            (Family::V6, VRRP) => packet.destination != end.destination,
+            _ => false,
+        };
+        to_loopback || from_first || no_checksum
     }
 
     /// The outcome in the words of `trace`.
@@ -80,6 +100,7 @@ impl<'k> Sent<'k> {
             source_port,
             destination_port,
             syn: false,
+            connection_mark: self.said.end.connection_mark,
             in_interface: interface,
             ..first
         };

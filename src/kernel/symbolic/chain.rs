@@ -1,13 +1,13 @@
 //! What a chain does with all packets.
 
-use super::matches::{Asked, Doubt, Matches};
+use super::marks::Marks;
+use super::matches::{Asked, Doubt, Matches, connected};
 use super::path::Now;
 use crate::ir::{Action, Origin, TableName};
 use crate::kernel::machine::{Machine, Table};
 use crate::kernel::walk::End;
 use crate::space::{PacketSet, Space};
 use rustc_hash::FxHashMap;
-use std::net::IpAddr;
 use std::rc::Rc;
 
 /// A rule of a table: number of its chain, and place in it.
@@ -21,45 +21,56 @@ pub struct RuleRef {
     pub rule: usize,
 }
 
+/// A rule with a limit that was on the way, and on which side of the limit the way goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Limit {
+    /// the rule
+    pub rule: RuleRef,
+    /// it applies
+    pub applies: bool,
+    /// this is as long as the limit is not reached
+    pub within: bool,
+}
+
 /// What a chain decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Decision {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision<'p> {
     /// nothing: the packet comes back
     None,
     /// the table lets go of it
     End(End),
-    /// the table lets go of it, with another destination
-    Translate(IpAddr, Option<u16>),
+    /// the table lets go of it, translated by this action
+    Translate(&'p Action),
 }
 
 /// Packets to which a chain does the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Piece {
+pub struct Piece<'p> {
     /// which
     pub set: PacketSet,
-    /// their mark afterwards
-    pub mark: u32,
+    /// their marks afterwards
+    pub marks: Marks,
     /// a rule has exempted them from tracking
     pub untracked: bool,
-    /// a limit was on the way, and is taken as not reached
-    pub limited: bool,
+    /// the limits on the way, each rule once; other pieces, on other sides of them, have the same packets
+    pub limits: Vec<Limit>,
     /// whether a rule on the way applies is not known: then other pieces have the same packets
     pub doubt: Doubt,
     /// what is decided
-    pub decision: Decision,
+    pub decision: Decision<'p>,
     /// the rules that led to it: those that noted a verdict in the mark, then the one that decided;
     /// empty where they are not asked for
     pub by: Vec<RuleRef>,
 }
 
-impl Piece {
+impl Piece<'_> {
     /// Packets that nothing has happened to.
-    pub fn new(set: PacketSet, mark: u32) -> Self {
+    pub fn new(set: PacketSet, marks: Marks) -> Self {
         Piece {
             set,
-            mark,
+            marks,
             untracked: false,
-            limited: false,
+            limits: Vec::new(),
             doubt: Doubt::None,
             decision: Decision::None,
             by: Vec::new(),
@@ -67,9 +78,10 @@ impl Piece {
     }
 
     /// Whether only the packets differ.
-    fn is_like(&self, other: &Piece) -> bool {
-        (self.mark, self.untracked, self.limited, self.doubt, self.decision)
-            == (other.mark, other.untracked, other.limited, other.doubt, other.decision)
+    fn is_like(&self, other: &Piece<'_>) -> bool {
+        (self.marks, self.untracked, self.doubt) == (other.marks, other.untracked, other.doubt)
+            && self.decision == other.decision
+            && self.limits == other.limits
             && self.by == other.by
     }
 }
@@ -94,7 +106,7 @@ pub struct Chains<'k, 'p> {
     matches: Matches<'k>,
     attribution: Attribution,
     asked: FxHashMap<RuleRef, Rc<Asked>>,
-    known: FxHashMap<(TableName, usize, u32), Rc<Vec<Piece>>>,
+    known: FxHashMap<(TableName, usize, Marks), Rc<Vec<Piece<'p>>>>,
 }
 
 impl<'k, 'p> Chains<'k, 'p> {
@@ -115,30 +127,38 @@ impl<'k, 'p> Chains<'k, 'p> {
         space: &mut Space,
         name: TableName,
         chain: usize,
-        packets: &Piece,
+        packets: &Piece<'p>,
         now: &Now,
-    ) -> Vec<Piece> {
+    ) -> Vec<Piece<'p>> {
         if self.attribution != Attribution::Off {
             return self.walk(space, name, chain, packets.clone(), now);
         }
-        let known = self.chain(space, name, chain, packets.mark);
+        let known = self.chain(space, name, chain, packets.marks);
         let mut pieces = Pieces::default();
         for piece in known.iter() {
             let asked = now.put_into(space, piece.set);
             let set = space.intersection(packets.set, asked);
-            pieces.add(space, joined(packets, piece, set));
+            if let Some(piece) = joined(packets, piece, set) {
+                pieces.add(space, piece);
+            }
         }
         pieces.0
     }
 
-    /// What a chain does with all packets that have this mark.
-    fn chain(&mut self, space: &mut Space, name: TableName, chain: usize, mark: u32) -> Rc<Vec<Piece>> {
-        if let Some(known) = self.known.get(&(name, chain, mark)) {
+    /// What a chain does with all packets that have these marks.
+    fn chain(
+        &mut self,
+        space: &mut Space,
+        name: TableName,
+        chain: usize,
+        marks: Marks,
+    ) -> Rc<Vec<Piece<'p>>> {
+        if let Some(known) = self.known.get(&(name, chain, marks)) {
             return known.clone();
         }
-        let all = Piece::new(PacketSet::ALL, mark);
+        let all = Piece::new(PacketSet::ALL, marks);
         let pieces = Rc::new(self.walk(space, name, chain, all, &Now::default()));
-        self.known.insert((name, chain, mark), pieces.clone());
+        self.known.insert((name, chain, marks), pieces.clone());
         pieces
     }
 
@@ -147,11 +167,11 @@ impl<'k, 'p> Chains<'k, 'p> {
         space: &mut Space,
         name: TableName,
         chain: usize,
-        start: Piece,
+        start: Piece<'p>,
         now: &Now,
-    ) -> Vec<Piece> {
+    ) -> Vec<Piece<'p>> {
         let table = self.machine.table(name);
-        let mut walking: Vec<Piece> = vec![start];
+        let mut walking: Vec<Piece<'p>> = vec![start];
         let mut done = Pieces::default();
         for place in 0..table.chain(chain).rules.len() {
             let at = RuleRef { table: name, chain, rule: place };
@@ -176,14 +196,13 @@ impl<'k, 'p> Chains<'k, 'p> {
         space: &mut Space,
         table: &Table<'p>,
         at: RuleRef,
-        group: Piece,
+        group: Piece<'p>,
         now: &Now,
-        after: &mut Pieces,
-        done: &mut Pieces,
+        after: &mut Pieces<'p>,
+        done: &mut Pieces<'p>,
     ) {
         let asked = self.asked(space, table, at);
-        let marked = |(value, mask, negated): &(u32, u32, bool)| (group.mark & mask == *value) != *negated;
-        if !asked.marks.iter().all(marked) {
+        if asked.marks.iter().any(|mark| group.marks.holds(mark) == Some(false)) {
             return after.add(space, group);
         }
         let applies = now.put_into(space, asked.set);
@@ -193,16 +212,44 @@ impl<'k, 'p> Chains<'k, 'p> {
         }
         let miss = space.difference(group.set, applies);
         after.add(space, Piece { set: miss, ..group.clone() });
-        let doubt = group.doubt.max(asked.doubt);
-        let mut hit = Piece { set: hit, limited: group.limited || asked.limited, doubt, ..group };
-        // perhaps it does not apply; an action that is not understood is one that goes on
-        let acts = !matches!(table.chain(at.chain).rules[at.rule].action, Some(Action::Other(_)));
-        if asked.doubt != Doubt::None && acts {
-            after.add(space, hit.clone());
-        }
+        let mut hit = Piece { set: hit, ..group };
         let compiled = table.chain(at.chain);
         let rule = &compiled.rules[at.rule];
-        let mut decided = |mut hit: Piece, decision| {
+        if !rule.action.is_some_and(acts) {
+            return after.add(space, hit);
+        }
+        // perhaps it does not apply
+        if asked.doubt != Doubt::None {
+            hit.doubt = hit.doubt.max(asked.doubt);
+            after.add(space, hit.clone());
+        }
+        for mark in &asked.marks {
+            match hit.marks.holds(mark) {
+                Some(true) => {}
+                Some(false) => return after.add(space, hit),
+                None => {
+                    hit.doubt = hit.doubt.max(Doubt::Connection);
+                    let marks = hit.marks.learn(mark, false);
+                    after.add(space, Piece { marks, ..hit.clone() });
+                    hit.marks = hit.marks.learn(mark, true);
+                }
+            }
+        }
+        if let Some(within) = rule.within_limit {
+            match hit.limits.iter().find(|limit| limit.rule == at) {
+                // on one side of a limit, a packet is there each time
+                Some(limit) if limit.applies => {}
+                Some(_) => return after.add(space, hit),
+                None => {
+                    let limit = |applies| Limit { rule: at, applies, within: applies == within };
+                    let mut beside = hit.clone();
+                    beside.limits.push(limit(false));
+                    after.add(space, beside);
+                    hit.limits.push(limit(true));
+                }
+            }
+        }
+        let mut decided = |mut hit: Piece<'p>, decision| {
             if self.attribution != Attribution::Off {
                 hit.by.push(at);
             }
@@ -212,8 +259,13 @@ impl<'k, 'p> Chains<'k, 'p> {
             Some(Action::Accept) => decided(hit, Decision::End(End::Accept)),
             Some(Action::Drop) => decided(hit, Decision::End(End::Drop)),
             Some(Action::Reject(with)) => decided(hit, Decision::End(End::Reject(*with))),
-            Some(Action::Snat { .. } | Action::Masquerade { .. }) => decided(hit, Decision::End(End::Accept)),
-            Some(Action::Dnat { address, port }) => decided(hit, Decision::Translate(*address, *port)),
+            Some(
+                action @ (Action::Dnat(_)
+                | Action::Redirect(_)
+                | Action::NetMap(_)
+                | Action::Snat(_)
+                | Action::Masquerade(_)),
+            ) => decided(hit, Decision::Translate(action)),
             Some(Action::Return) => done.add(space, hit),
             Some(Action::Mark { value, mask, .. }) => {
                 let of_policy =
@@ -224,8 +276,17 @@ impl<'k, 'p> Chains<'k, 'p> {
                 {
                     hit.by.push(at);
                 }
-                hit.mark = (hit.mark & !mask) ^ value;
+                hit.marks = hit.marks.set(*value, *mask);
                 after.add(space, hit);
+            }
+            Some(Action::ConnectionMark(what)) => {
+                let connected = connected(space);
+                let connected = now.put_into(space, connected);
+                let marks = hit.marks.change(*what);
+                let (with, without) =
+                    (space.intersection(hit.set, connected), space.difference(hit.set, connected));
+                after.add(space, Piece { set: with, marks, ..hit.clone() });
+                after.add(space, Piece { set: without, ..hit });
             }
             Some(Action::NoTrack) => after.add(space, Piece { untracked: true, ..hit }),
             Some(Action::Jump(_) | Action::Goto(_)) => {
@@ -238,14 +299,10 @@ impl<'k, 'p> Chains<'k, 'p> {
                     }
                 }
             }
-            Some(
-                Action::Log { .. }
-                | Action::NfLog { .. }
-                | Action::Dscp(_)
-                | Action::Neutral(_)
-                | Action::Other(_),
-            )
-            | None => after.add(space, hit),
+            Some(Action::Other(_)) => after.add(space, Piece { doubt: Doubt::Target, ..hit }),
+            Some(Action::Log { .. } | Action::NfLog { .. } | Action::Dscp(_) | Action::Neutral(_)) | None => {
+                after.add(space, hit);
+            }
         }
     }
 
@@ -254,14 +311,14 @@ impl<'k, 'p> Chains<'k, 'p> {
         space: &mut Space,
         name: TableName,
         chain: usize,
-        hit: Piece,
+        hit: Piece<'p>,
         now: &Now,
-    ) -> Vec<Piece> {
+    ) -> Vec<Piece<'p>> {
         if self.attribution != Attribution::Off {
             return self.walk(space, name, chain, hit, now);
         }
-        let known = self.chain(space, name, chain, hit.mark);
-        let pieces = known.iter().map(|piece| {
+        let known = self.chain(space, name, chain, hit.marks);
+        let pieces = known.iter().filter_map(|piece| {
             let set = space.intersection(hit.set, piece.set);
             joined(&hit, piece, set)
         });
@@ -279,24 +336,38 @@ impl<'k, 'p> Chains<'k, 'p> {
     }
 }
 
-/// What became of packets before a chain, and in it.
-fn joined(before: &Piece, inside: &Piece, set: PacketSet) -> Piece {
-    Piece {
+/// Whether it matters that a rule with this action applies.
+fn acts(action: &Action) -> bool {
+    !matches!(action, Action::Log { .. } | Action::NfLog { .. } | Action::Dscp(_) | Action::Neutral(_))
+}
+
+/// What became of packets before a chain, and in it; `None` if no packet goes both ways, because they are on
+/// different sides of a limit.
+fn joined<'p>(before: &Piece<'p>, inside: &Piece<'p>, set: PacketSet) -> Option<Piece<'p>> {
+    let mut limits = before.limits.clone();
+    for limit in &inside.limits {
+        match limits.iter().find(|own| own.rule == limit.rule) {
+            Some(own) if own.applies == limit.applies => {}
+            Some(_) => return None,
+            None => limits.push(*limit),
+        }
+    }
+    Some(Piece {
         set,
         untracked: before.untracked || inside.untracked,
-        limited: before.limited || inside.limited,
+        limits,
         doubt: before.doubt.max(inside.doubt),
         by: [&*before.by, &*inside.by].concat(),
         ..inside.clone()
-    }
+    })
 }
 
 /// Pieces in the making: those with one fate are one.
 #[derive(Debug, Default)]
-struct Pieces(Vec<Piece>);
+struct Pieces<'p>(Vec<Piece<'p>>);
 
-impl Pieces {
-    fn add(&mut self, space: &mut Space, piece: Piece) {
+impl<'p> Pieces<'p> {
+    fn add(&mut self, space: &mut Space, piece: Piece<'p>) {
         if piece.set.is_empty() {
             return;
         }

@@ -1,16 +1,14 @@
 //! What a rule applies to, as a set.
 
 use super::interfaces::Interfaces;
+use super::marks::AskedMark;
 use crate::ir::{ConntrackStates, Family, SetLookup, Side};
 use crate::kernel::machine::{CompiledRule, Condition, Machine, On, Set};
-use crate::kernel::packet::{DCCP, ICMP, ICMP_V6, SCTP, TCP, UDP, UDP_LITE};
+use crate::kernel::packet::{CONNECTED, ICMP, ICMP_V6, TCP, WITH_PORTS};
 use crate::kernel::route::{LOOPBACK, Routes};
 use crate::space::{Field, PacketSet, Range, Space};
 use crate::syntax::ip_route::Way;
 use rustc_hash::FxHashMap;
-
-/// Protocols with ports.
-const WITH_PORTS: [u8; 5] = [TCP, UDP, DCCP, SCTP, UDP_LITE];
 
 /// States of conntrack as values of [`Field::State`]: one of five; whether destination and source have
 /// been rewritten; and whether the packet is the first of its connection, which has its flags of TCP.
@@ -66,9 +64,9 @@ pub struct Matches<'k> {
 pub struct Asked {
     /// which packets, whatever their mark
     pub set: PacketSet,
-    /// what it asks of the mark: value, mask, and whether it is turned round
-    pub marks: Vec<(u32, u32, bool)>,
-    /// it has a limit, taken as not reached
+    /// what it asks of marks
+    pub marks: Vec<AskedMark>,
+    /// it has a limit, and applies on one side of it only
     pub limited: bool,
     /// whether it applies to these packets is not known for sure
     pub doubt: Doubt,
@@ -82,8 +80,13 @@ pub enum Doubt {
     None,
     /// it is left to chance
     Chance,
-    /// a match or a target is not understood, or a set is not known
+    /// it depends on the connection's mark, which earlier packets may have set
+    Connection,
+    /// a match is not understood, or a set is not known
     Unknown,
+    /// a target is not understood, and may have done anything; or not followed: one that rewrites the source of
+    /// what the node sends to itself
+    Target,
 }
 
 impl<'k> Matches<'k> {
@@ -95,23 +98,26 @@ impl<'k> Matches<'k> {
 
     /// What a rule asks of packets.
     pub fn rule(&mut self, space: &mut Space, machine: &Machine<'_>, rule: &CompiledRule<'_>) -> Asked {
+        let is_unknown = |one: &Condition<'_>| matches!(one.on, On::Unknown);
         let doubt = match (rule.unknown, rule.chance) {
-            (true, _) => Doubt::Unknown,
-            (false, true) => Doubt::Chance,
-            (false, false) => Doubt::None,
+            (true, _) if rule.conditions.iter().any(is_unknown) => Doubt::Unknown,
+            (_, true) => Doubt::Chance,
+            _ => Doubt::None,
         };
-        let mut asked = Asked { set: PacketSet::ALL, marks: Vec::new(), limited: rule.limited, doubt };
+        let mut asked =
+            Asked { set: PacketSet::ALL, marks: Vec::new(), limited: rule.within_limit.is_some(), doubt };
         for Condition { negated, on } in &rule.conditions {
             // it may hold for any packet
-            if matches!(on, On::Unknown | On::Chance) {
+            if matches!(on, On::Unknown | On::Chance | On::Limit(_)) {
                 continue;
             }
-            if let On::Mark { value, mask } = on {
-                asked.marks.push((*value, *mask, *negated));
-                continue;
+            let of_connection = matches!(on, On::ConnectionMark { .. });
+            if let On::Mark { value, mask } | On::ConnectionMark { value, mask } = on {
+                let (value, mask, negated) = (*value, *mask, *negated);
+                asked.marks.push(AskedMark { of_connection, value, mask, negated });
             }
             let mut set = self.condition(space, machine, on);
-            if *negated {
+            if *negated && !matches!(on, On::Mark { .. } | On::ConnectionMark { .. }) {
                 set = space.complement(set);
                 // a packet without ports has none that differ
                 if matches!(on, On::Ports(..) | On::Port(..)) {
@@ -180,8 +186,8 @@ impl<'k> Matches<'k> {
                 space.intersection(tcp, new)
             }
             // marks are looked at apart
-            On::Mark { .. } | On::Always(true) => PacketSet::ALL,
-            On::Always(false) | On::Unknown | On::Chance => PacketSet::NONE,
+            On::ConnectionMark { .. } => connected(space),
+            On::Mark { .. } | On::Always | On::Limit(_) | On::Unknown | On::Chance => PacketSet::ALL,
         }
     }
 
@@ -248,7 +254,12 @@ fn port_field(side: Side) -> Field {
     }
 }
 
-fn with_ports(space: &mut Space) -> PacketSet {
+/// Packets that belong to a connection, or begin one.
+pub(super) fn connected(space: &mut Space) -> PacketSet {
+    space.with(Field::State, &state_values(CONNECTED))
+}
+
+pub(super) fn with_ports(space: &mut Space) -> PacketSet {
     let ranges = WITH_PORTS.map(|protocol| (u128::from(protocol), u128::from(protocol)));
     space.with(Field::Protocol, &ranges)
 }

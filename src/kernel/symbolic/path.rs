@@ -1,8 +1,11 @@
 //! Flows through hooks and tables, in the kernel's order.
 
-use super::chain::{Attribution, Chains, Decision, Piece, RuleRef};
+use super::chain::{Attribution, Chains, Decision, Limit, Piece, RuleRef};
+use super::idle;
 use super::interfaces::{Interfaces, NO_INTERFACE};
+use super::marks::Marks;
 use super::matches::{Doubt, Matches, state_value};
+use super::translate::Chosen;
 use crate::ir::{ChainPolicy, ConntrackStates, Family, TableName};
 use crate::kernel::conntrack::{Connection, TUNNELS};
 use crate::kernel::machine::Machine;
@@ -21,9 +24,9 @@ pub struct Flow {
     /// which, as they came in
     pub set: PacketSet,
     /// what has become of them since, the same for all of them
-    now: Now,
-    /// a limit was on the way, and is taken as not reached
-    pub limited: bool,
+    pub(super) now: Now,
+    /// the limits on the way that matter: flows on their other sides have the same packets, and another fate
+    pub limits: Vec<Limit>,
     /// whether a rule on the way applies is not known, and it matters: other flows with another fate have
     /// the same packets
     pub doubt: Doubt,
@@ -32,6 +35,8 @@ pub struct Flow {
     pub by: Vec<RuleRef>,
     /// what kube-proxy did with them: which entry took them, and which of its backends they go to
     pub proxied: Option<Proxied>,
+    /// which of the addresses and ports that translation may choose lead here; none where there is no choice
+    pub chosen: Vec<Chosen>,
     /// what became of them in the end
     pub fate: Option<Fate>,
 }
@@ -48,7 +53,7 @@ pub struct Proxied {
 /// What is known of all packets of a flow, apart from how they came in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Now {
-    mark: u32,
+    marks: Marks,
     untracked: bool,
     /// they are the first of their connection
     first: bool,
@@ -66,11 +71,18 @@ impl Now {
         })
     }
 
+    /// Whether they leave on this interface.
+    pub(super) fn leaves_on(&self, interface: u16) -> bool {
+        self.set.contains(&(Field::OutInterface, u128::from(interface)))
+    }
+
     /// The packet gets another destination.
-    fn translate(&mut self, address: IpAddr, port: Option<u16>) {
-        self.assign(Field::Destination, number(address));
+    pub(super) fn translate(&mut self, address: Option<u128>, port: Option<u128>) {
+        if let Some(address) = address {
+            self.assign(Field::Destination, address);
+        }
         if let Some(port) = port {
-            self.assign(Field::DestinationPort, u128::from(port));
+            self.assign(Field::DestinationPort, port);
         }
         self.track(ConntrackStates::NEW.or(ConntrackStates::DNAT));
     }
@@ -121,8 +133,9 @@ pub enum Fate {
 pub struct Symbolic<'k, 'p> {
     /// the sets
     pub space: Space,
-    chains: Chains<'k, 'p>,
-    interfaces: &'k Interfaces,
+    pub(super) chains: Chains<'k, 'p>,
+    pub(super) interfaces: &'k Interfaces,
+    pub(super) routes: &'k Routes,
     /// for each interface that packets leave on: its number, and the destinations
     by_device: Vec<(u16, PacketSet)>,
     local: PacketSet,
@@ -158,7 +171,7 @@ impl<'k, 'p> Symbolic<'k, 'p> {
             .collect();
         let local = space.with(Field::Destination, &local);
         let chains = Chains::new(machine, Matches::new(interfaces, Some(routes)), attribution);
-        Symbolic { space, chains, interfaces, by_device, local, proxy: &[], inside: PacketSet::NONE }
+        Symbolic { space, chains, interfaces, routes, by_device, local, proxy: &[], inside: PacketSet::NONE }
     }
 
     /// With kube-proxy on the node. `inside`: the interfaces of the node's own pods.
@@ -171,20 +184,35 @@ impl<'k, 'p> Symbolic<'k, 'p> {
         self
     }
 
-    /// What becomes of packets: flows that do not overlap and together are `set`.
+    /// What becomes of packets: flows that together are `set`. They do not overlap, but where a packet has
+    /// more than one fate, and say why.
     pub fn send(&mut self, set: PacketSet, arrival: Arrival, connection: Connection) -> Vec<Flow> {
-        let mut now = Now { first: connection == Connection::First, ..Now::default() };
+        let marks = match connection {
+            Connection::First | Connection::AnswerToUntracked => Marks::default(),
+            Connection::Answer => Marks::of_known_connection(),
+        };
+        let mut now = Now { first: connection == Connection::First, marks, ..Now::default() };
         // before conntrack has seen a packet, it counts as one that it can make nothing of
         now.track(ConntrackStates::INVALID);
-        let flow =
-            Flow { set, now, limited: false, doubt: Doubt::None, by: Vec::new(), proxied: None, fate: None };
+        let flow = Flow {
+            set,
+            now,
+            limits: Vec::new(),
+            doubt: Doubt::None,
+            by: Vec::new(),
+            proxied: None,
+            chosen: Vec::new(),
+            fate: None,
+        };
         let mut ended = Vec::new();
         match arrival {
             Arrival::Outside => self.arrive(flow, connection, &mut ended),
             Arrival::Process => self.originate(flow, connection, &mut ended),
         }
         let flows = join(&mut self.space, ended);
-        without_idle_doubt(&mut self.space, flows)
+        let flows = idle::limits(&mut self.space, flows);
+        let flows = idle::doubt(&mut self.space, flows);
+        join(&mut self.space, flows)
     }
 
     fn arrive(&mut self, flow: Flow, connection: Connection, ended: &mut Vec<Flow>) {
@@ -346,7 +374,7 @@ impl<'k, 'p> Symbolic<'k, 'p> {
             for backend in backends {
                 let proxied = Some(Proxied { entry, backend: Some((backend.address, backend.port)) });
                 let mut next = Flow { set, proxied, ..flow.clone() };
-                next.now.translate(backend.address, Some(backend.port));
+                next.now.translate(Some(number(backend.address)), Some(u128::from(backend.port)));
                 on.push(next);
             }
         }
@@ -360,28 +388,28 @@ impl<'k, 'p> Symbolic<'k, 'p> {
         for flow in flows {
             let packets = Piece {
                 by: flow.by.clone(),
-                limited: flow.limited,
+                limits: flow.limits.clone(),
                 doubt: flow.doubt,
-                ..Piece::new(flow.set, flow.now.mark)
+                ..Piece::new(flow.set, flow.now.marks)
             };
             for piece in self.chains.send(&mut self.space, name, chain, &packets, &flow.now) {
                 let mut next = Flow {
                     set: piece.set,
-                    limited: piece.limited,
+                    limits: piece.limits,
                     doubt: piece.doubt,
                     by: piece.by,
                     ..flow.clone()
                 };
-                next.now.mark = piece.mark;
+                next.now.marks = piece.marks;
                 next.now.untracked |= piece.untracked;
                 match piece.decision {
                     Decision::None if drops => ended.push(end(next, Fate::Dropped(hook))),
                     Decision::None | Decision::End(End::Accept) => on.push(next),
                     Decision::End(End::Drop) => ended.push(end(next, Fate::Dropped(hook))),
                     Decision::End(End::Reject(_)) => self.reject(next, hook, ended),
-                    Decision::Translate(address, port) => {
-                        next.now.translate(address, port);
-                        on.push(next);
+                    Decision::Translate(action) => {
+                        let gone = self.rewrite(next, action, hook, &mut on);
+                        ended.extend(gone.into_iter().map(|flow| end(flow, Fate::Dropped(hook))));
                     }
                 }
             }
@@ -488,22 +516,6 @@ fn is_translated(flow: &Flow) -> bool {
     flow.now.set.contains(&(Field::State, new))
 }
 
-/// Doubt that changes no fate is none.
-fn without_idle_doubt(space: &mut Space, mut flows: Vec<Flow>) -> Vec<Flow> {
-    if flows.iter().all(|flow| flow.doubt == Doubt::None) {
-        return flows;
-    }
-    for at in 0..flows.len() {
-        let others = flows.iter().filter(|other| other.fate != flows[at].fate).map(|other| other.set);
-        let others: Vec<PacketSet> = others.collect();
-        let others = space.union_of(others);
-        if space.intersection(flows[at].set, others).is_empty() {
-            flows[at].doubt = Doubt::None;
-        }
-    }
-    join(space, flows)
-}
-
 /// Flows with one fate are one.
 fn join(space: &mut Space, flows: Vec<Flow>) -> Vec<Flow> {
     let mut joined: Vec<Flow> = Vec::new();
@@ -512,12 +524,15 @@ fn join(space: &mut Space, flows: Vec<Flow>) -> Vec<Flow> {
             own.fate == flow.fate
                 && own.proxied == flow.proxied
                 && own.by == flow.by
-                && own.limited == flow.limited
+                && own.limits == flow.limits
                 && own.doubt == flow.doubt
-                && (flow.fate.is_some() || own.now == flow.now)
+                && (flow.fate.is_some() || (own.now == flow.now && own.chosen == flow.chosen))
         };
         match joined.iter_mut().find(same) {
-            Some(own) => own.set = space.union(own.set, flow.set),
+            Some(own) => {
+                own.set = space.union(own.set, flow.set);
+                own.chosen.extend(flow.chosen);
+            }
             None => joined.push(flow),
         }
     }

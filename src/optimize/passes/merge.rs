@@ -11,7 +11,7 @@
 
 use super::{Lab, Pass};
 use crate::ir::{Action, Program, TableName};
-use crate::kernel::symbolic::Asked;
+use crate::kernel::symbolic::{Asked, AskedMark};
 use crate::optimize::edit;
 use crate::optimize::effect::{Look, is_open};
 use crate::optimize::lab::FAMILIES;
@@ -88,8 +88,11 @@ fn is_repeated(look: &mut Look<'_, '_, '_>, name: TableName, chain: usize, place
 
 /// Whether no mark is asked for by both.
 fn excludes(one: &Asked, other: &Asked) -> bool {
-    one.marks.iter().any(|(value, mask, negated)| {
-        other.marks.iter().any(|(value_there, mask_there, negated_there)| {
+    // marks of connections are open, and exclude nothing
+    let of_packet = || other.marks.iter().filter(|there| !there.of_connection);
+    one.marks.iter().any(|AskedMark { value, mask, negated, .. }| {
+        of_packet().any(|there| {
+            let AskedMark { value: value_there, mask: mask_there, negated: negated_there, .. } = there;
             let common = mask & mask_there;
             match (negated, negated_there) {
                 (false, false) => value & common != value_there & common,

@@ -84,12 +84,15 @@ fn cost(rule: &Rule) -> u32 {
         Matcher::Protocol(_) | Matcher::Address(..) | Matcher::InInterface(_) | Matcher::OutInterface(_) => 0,
         Matcher::Port(..) | Matcher::TcpSyn | Matcher::Icmp(..) => 10,
         Matcher::Ports(_, ref ports) => 15 + ports.len() as u32,
-        Matcher::Mark { .. } => 30,
+        Matcher::Mark { .. } | Matcher::ConnectionMark { .. } => 30,
         Matcher::Conntrack(_) => 50,
         Matcher::Limit { .. } | Matcher::Random(_) => 50,
         Matcher::LocalAddress { .. } => 170,
         Matcher::Set(..) => 240,
-        Matcher::ConnectionsAbove(_) | Matcher::ReversePathFails | Matcher::Other(_) => 300,
+        Matcher::ConnectionsAbove(_)
+        | Matcher::OtherLimit { .. }
+        | Matcher::ReversePathFails
+        | Matcher::Other(_) => 300,
     });
     5 + matches.sum::<u32>()
 }
