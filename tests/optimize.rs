@@ -133,7 +133,7 @@ fn recorded_clusters_keep_their_meaning() {
 
 /// The fate of a packet in words.
 fn fate(kernel: &Kernel<'_>, packet: &Packet<'_>) -> String {
-    let mut packet = packet.clone();
+    let mut packet = *packet;
     let outcome = kernel.send(&mut packet, Connection::First, &mut ());
     format!("{outcome:?} to {} port {}", packet.destination, packet.destination_port)
 }

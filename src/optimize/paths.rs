@@ -165,11 +165,8 @@ impl Walk<'_, '_, '_, '_> {
             }
             match (rule.action, rule.target) {
                 (Some(Action::Return), _) => return true,
-                (Some(Action::Jump(_)), Some(target)) => {
-                    if !self.chain(target) {
-                        return false;
-                    }
-                }
+                (Some(Action::Jump(_)), Some(target)) if !self.chain(target) => return false,
+                (Some(Action::Jump(_)), _) => {}
                 (Some(Action::Goto(_)), Some(target)) => return self.chain(target),
                 (Some(Action::Mark { value, mask, .. }), _) => self.mark = (self.mark & !mask) ^ value,
                 (Some(action), _) if ends_table(action) => return false,

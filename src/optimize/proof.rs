@@ -1,7 +1,7 @@
 //! Whether two programs do the same with every packet.
 //!
 //! For each hook of each table, and each mark that packets may bring, the packets are parted by what
-//! becomes of them (see [`super::effect`]). The two programs are equal if these parts are the same sets.
+//! becomes of them (`src/optimize/effect.rs`). The two programs are equal if these parts are the same sets.
 //!
 //! Bits of the mark that only Felix's rules use may differ: all that matters of them is what these rules
 //! do later. So marks are compared in pairs. Packets come with mark 0 in both programs; where a hook lets

@@ -64,18 +64,18 @@ fn is_repeated(look: &mut Look<'_, '_, '_>, name: TableName, chain: usize, place
     if is_open(&own) {
         return false;
     }
-    for later in place + 1..rules.len().min(place + 1 + AHEAD) {
+    for (later, next) in rules.iter().enumerate().skip(place + 1).take(AHEAD) {
         let asked = look.asked((name, chain, later));
-        if excludes(&own, &asked) && written_bits(rule) & read_bits(&rules[later]) == 0 {
+        if excludes(&own, &asked) && written_bits(rule) & read_bits(next) == 0 {
             continue;
         }
         if look.judge.space.intersection(own.set, asked.set).is_empty() {
             continue;
         }
-        if is_open(&asked) || rules[later].action.as_ref() != Some(action) {
+        if is_open(&asked) || next.action.as_ref() != Some(action) {
             return false;
         }
-        if written_bits(rule) & read_bits(&rules[later]) != 0 {
+        if written_bits(rule) & read_bits(next) != 0 {
             return false;
         }
         let marks = asked.marks.iter().all(|one| own.marks.contains(one));
