@@ -15,6 +15,7 @@
 //! | [`model`] | object trees → typed resources, and what would be refused |
 //! | [`resolve`] | resources and a node → what that node's agent would know |
 //! | [`felix`] | the node's view → rules |
+//! | [`kube_proxy`] | services and a node → kube-proxy's rules beside Felix's |
 //! | [`ir`] | the rules and sets as data; its header defines what they mean |
 //! | [`emit`] | rules → text |
 //! | [`optimize`] | rules → fewer rules that mean the same, and the proof |
@@ -34,6 +35,7 @@ pub mod felix;
 mod fuzz;
 pub mod ir;
 pub mod kernel;
+pub mod kube_proxy;
 pub mod model;
 pub mod optimize;
 pub mod resolve;

@@ -219,8 +219,11 @@ fn program(numbers: &mut Numbers) -> Program {
 
 /// The node: two interfaces with an address each, two pods, and networks behind the interfaces.
 fn node() -> (Vec<Interface>, Vec<Route>) {
-    let interface =
-        |name: &str, net: &str| Interface { name: name.into(), addresses: vec![net.parse().unwrap()] };
+    let interface = |name: &str, net: &str| Interface {
+        name: name.into(),
+        addresses: vec![net.parse().unwrap()],
+        near: Vec::new(),
+    };
     let route = |net: &str, device: &str| Route {
         net: net.parse().unwrap(),
         way: Way::Device(device.into()),

@@ -13,8 +13,9 @@ use crate::resolve::view::NodeView;
 use crate::resolve::{Cluster, NodeRequest};
 use crate::syntax::ip_route::{self, Route};
 use crate::trace::end::{self, Which};
+use crate::trace::journey::{self, Journey, Stop};
 use crate::trace::query::{Node, Query};
-use crate::trace::{answer, assume, onward, row};
+use crate::trace::{answer, assume, row};
 use crate::verify;
 use std::io;
 use std::path::Path;
@@ -58,7 +59,7 @@ pub fn run(args: &TraceArgs) -> io::Result<u8> {
     if args.node_routes.is_empty() {
         routes = assume::routes(&cluster, &view, &mut said);
     }
-    let routes = Routes::new(&view.interfaces, &routes);
+    let routes = Routes::new(&assume::interfaces(&view, interfaces.is_some()), &routes);
     let compiled = felix::render(&view);
     let dumped = !args.dump.is_empty();
     let program = if dumped { saved.program(&compiled) } else { compiled };
@@ -114,33 +115,27 @@ impl Traced<'_> {
             Some(text) => Some(row::protocol_number(text).map_err(io::Error::other)?),
             None => (!ports.is_empty()).then_some(crate::kernel::packet::TCP),
         };
-        let node = match self.dumped {
-            true => Node::of_dump(view, self.program, routes),
-            false => Node::new(view, self.program, routes, &loaded.collected.resources),
+        let names = |file| loaded.files.name(file).to_owned();
+        let with_proxy;
+        let program = match self.dumped {
+            // what kube-proxy does stands in the node's rules
+            true => self.program,
+            false => {
+                with_proxy = journey::with_kube_proxy(self.program.clone(), cluster, view, &mut said);
+                &with_proxy
+            }
         };
-        let query = Query { from: &from, to: &to, protocol, ports };
-        let answers = node.ask(&query);
-        if answers.is_empty() {
-            messages::print(&said, &loaded.files)?;
-            let message = format!("`{}` and `{}` have no address family in common", from.name, to.name);
+        let node = Node::new(view, program, routes);
+        let (from_name, to_name) = (from.name.clone(), to.name.clone());
+        let query = Query { from, to, protocol, ports };
+        let mut journey = Journey { cluster, report: answer::Report::new(&names), said };
+        let is_answered = journey.follow(Stop { view, node: &node }, &query);
+        let Journey { report, said, .. } = journey;
+        messages::print(&said, &loaded.files)?;
+        if !is_answered {
+            let message = format!("`{from_name}` and `{to_name}` have no address family in common");
             return Err(io::Error::other(message));
         }
-        let names = |file| loaded.files.name(file).to_owned();
-        let mut report = answer::Report::new(&names);
-        report.add(&view.node, &query, &answers);
-        for next in onward::all(cluster, view, &query, &answers) {
-            let resolved = cluster.view(&NodeRequest { node: &next.node, interfaces: None });
-            said.extend(resolved.diagnostics);
-            let Some(view) = resolved.view else { continue };
-            let program = felix::render(&view);
-            let routes = Routes::new(&view.interfaces, &assume::routes(cluster, &view, &mut said));
-            let node = Node::new(&view, &program, routes, &loaded.collected.resources);
-            let from = next.from(&view);
-            let query =
-                Query { from: &from, to: &next.to, protocol: next.protocol, ports: next.ports.clone() };
-            report.add(&view.node, &query, &node.ask(&query));
-        }
-        messages::print(&said, &loaded.files)?;
         match args.format {
             Format::Text => Output::Stdout.write("", |out| out.write_all(report.text().as_bytes()))?,
             Format::Json => Output::Stdout.write("", |out| out.write_all(&to_json(&report.document())?))?,

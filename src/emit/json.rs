@@ -160,6 +160,10 @@ impl Serialize for OriginJson<'_> {
             Origin::Endpoint(_) => map.serialize_entry("kind", "endpoint")?,
             Origin::Object(_) => map.serialize_entry("kind", "object")?,
             Origin::Dump(_) => map.serialize_entry("kind", "dump")?,
+            Origin::Service(rule) => {
+                map.serialize_entry("kind", "service")?;
+                map.serialize_entry("name", &*rule.service)?;
+            }
             Origin::Profile(name, _) => {
                 map.serialize_entry("kind", "profile")?;
                 map.serialize_entry("profile", &**name)?;

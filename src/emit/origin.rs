@@ -23,6 +23,7 @@ pub fn phrase(origin: &Origin) -> String {
         Origin::Endpoint(_) => "endpoint".to_owned(),
         Origin::Object(_) => "object".to_owned(),
         Origin::Dump(_) => "read from a dump".to_owned(),
+        Origin::Service(rule) => rule.to_string(),
         Origin::Profile(name, _) => format!("profile {name}"),
         Origin::Policy(rule) => {
             let policy = format!("{} {}", rule.policy.kind.name(), rule.policy.path());

@@ -50,6 +50,11 @@ pub fn render(view: &NodeView) -> Program {
     }
 }
 
+/// The mark of WireGuard's own packets, 0 where it is off.
+pub fn wireguard_mark(view: &NodeView) -> u32 {
+    context::Context::new(view, Family::V4).marks.wireguard
+}
+
 /// The bits of the packet mark in which rules of policies and profiles note their verdicts.
 pub fn verdict_marks(view: &NodeView) -> u32 {
     let marks = context::Context::new(view, Family::V4).marks;

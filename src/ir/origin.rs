@@ -1,6 +1,7 @@
 //! Where a rule comes from.
 
 use crate::diagnostic::Location;
+use crate::kube_proxy::ServiceRule;
 use crate::model::calico::Direction;
 use crate::resolve::view::PolicyId;
 use std::sync::Arc;
@@ -20,6 +21,8 @@ pub enum Origin {
     Profile(Arc<str>, Option<Location>),
     /// another object: an IPPool, a BGPConfiguration
     Object(Location),
+    /// a port of a service, by kube-proxy
+    Service(Arc<ServiceRule>),
     /// nothing in the manifests: it was read from a dump, at this place
     Dump(Location),
 }
@@ -43,6 +46,7 @@ impl Origin {
             Origin::Endpoint(at) | Origin::Object(at) | Origin::Dump(at) => Some(*at),
             Origin::Policy(rule) => Some(rule.at),
             Origin::Profile(_, at) => *at,
+            Origin::Service(rule) => Some(rule.at),
         }
     }
 }

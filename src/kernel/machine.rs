@@ -45,6 +45,8 @@ pub struct CompiledRule<'p> {
     pub within_limit: Option<bool>,
     /// whether it applies is left to chance
     pub chance: bool,
+    /// by that chance kube-proxy spreads packets over the endpoints of a service
+    pub spreads: bool,
     /// it has a match or an action that is not understood, or a set that is not known; such a match is
     /// taken as one that does not hold, such an action as one that does nothing
     pub unknown: bool,
@@ -132,7 +134,7 @@ impl<'p> Table<'p> {
     fn new(table: &'p crate::ir::Table, family: Family, sets: &FxHashMap<&str, usize>) -> Self {
         let all: Vec<&'p Chain> = table.hooks.iter().chain(&table.chains).map(|chain| &**chain).collect();
         let numbers: FxHashMap<&str, usize> = (0..).zip(&all).map(|(at, chain)| (&*chain.name, at)).collect();
-        let rule = |rule: &'p Rule| {
+        let rule = |rule: &'p Rule, chain: &Chain| {
             let conditions: Vec<Condition> =
                 rule.matches.iter().map(|one| condition(one, family, sets)).collect();
             CompiledRule {
@@ -150,11 +152,14 @@ impl<'p> Table<'p> {
                     .iter()
                     .filter_map(|one| one.on.holds_within_limit().map(|holds| holds != one.negated))
                     .reduce(|a, b| a && b),
-                chance: rule.matches.iter().any(|one| matches!(one.on, Matcher::Random { .. })),
+                chance: rule.matches.iter().any(|one| matches!(one.on, Matcher::Random(_))),
+                spreads: ["KUBE-SVC-", "KUBE-SVL-"].iter().any(|prefix| chain.name.starts_with(prefix)),
             }
         };
-        let chains =
-            all.iter().map(|chain| CompiledChain { chain, rules: chain.rules.iter().map(rule).collect() });
+        let chains = all.iter().map(|chain| CompiledChain {
+            chain,
+            rules: chain.rules.iter().map(|own| rule(own, chain)).collect(),
+        });
         let hooks = table.name.hooks().iter().filter_map(|hook| Some((*hook, *numbers.get(hook)?)));
         Table { chains: chains.collect(), hooks: hooks.collect() }
     }

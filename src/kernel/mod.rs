@@ -3,7 +3,6 @@
 //! | file | what |
 //! |---|---|
 //! | `packet` | a packet, as far as rules look at it |
-//! | `proxy` | what kube-proxy rewrites |
 //! | `route` | the node's own addresses and its routes |
 //! | `conntrack` | the state that connection tracking gives a packet |
 //! | `machine` | tables and sets, made ready to be walked |
@@ -16,7 +15,6 @@ pub mod conntrack;
 pub mod machine;
 pub mod packet;
 mod path;
-pub mod proxy;
 pub mod route;
 pub mod symbolic;
 mod translate;

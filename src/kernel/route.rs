@@ -6,6 +6,7 @@ use crate::space::Range;
 use crate::syntax::ip_addr::Interface;
 use crate::syntax::ip_route::{Route, Way};
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::net::IpAddr;
 
 /// The name of the loopback interface.
 pub const LOOPBACK: &str = "lo";
@@ -21,6 +22,8 @@ pub struct Routes {
     by_interface: FxHashMap<Box<str>, FxHashSet<(bool, u128)>>,
     /// those that come first
     first: FxHashMap<Box<str>, FirstAddresses>,
+    /// of IPv4 and IPv6: interfaces in their order, each with the first address that others can answer to
+    sources: [Vec<(Box<str>, u128)>; 2],
 }
 
 /// Of an interface the first address of each kind, in the order in which `ip address` shows them.
@@ -44,6 +47,14 @@ fn index(family: Family) -> usize {
     match family {
         Family::V4 => 0,
         Family::V6 => 1,
+    }
+}
+
+/// Whether an address means something on the node or the link only.
+fn is_near(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_loopback(),
+        IpAddr::V6(address) => address.is_loopback() || address.is_unicast_link_local(),
     }
 }
 
@@ -85,6 +96,15 @@ impl Routes {
                 own.insert((address.is_ipv6(), number(address)));
                 made.local[usize::from(address.is_ipv6())].insert(number(address));
             }
+            for (family, sources) in made.sources.iter_mut().enumerate() {
+                let mut addresses = interface.addresses.iter().map(|net| net.addr());
+                let first = addresses.find(|address| {
+                    usize::from(address.is_ipv6()) == family
+                        && !is_near(*address)
+                        && !interface.near.contains(address)
+                });
+                sources.extend(first.map(|address| (interface.name.clone(), number(address))));
+            }
         }
         let mut sorted: Vec<&Route> = routes.iter().collect();
         // stable: of equal metrics the first counts
@@ -124,6 +144,14 @@ impl Routes {
             (Family::V6, false) => first.v6,
             (Family::V6, true) => first.v6_link_local,
         }
+    }
+
+    /// The address that a packet gets for a source when it leaves on an interface and is masqueraded: the first of the
+    /// interface, or if that has none, the first of any (`inet_select_addr`, `net/ipv4/devinet.c`).
+    pub fn source_on(&self, family: Family, interface: &str) -> Option<u128> {
+        let sources = &self.sources[index(family)];
+        let own = sources.iter().find(|(name, _)| **name == *interface).or(sources.first());
+        own.map(|(_, address)| *address)
     }
 
     /// The names of all interfaces that have addresses or routes.

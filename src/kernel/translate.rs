@@ -32,6 +32,15 @@ pub(super) fn to_address(packet: &mut Packet<'_>, address: u128, to: &Translatio
     }
 }
 
+/// Gives it this source, and perhaps another source port, which is not followed.
+pub(super) fn source(packet: &mut Packet<'_>, address: u128, to: &Translation) {
+    // one to the same is none
+    if packet.source != address || to.ports.is_some() || to.random || to.random_fully {
+        packet.source = address;
+        packet.state = packet.state.or(ConntrackStates::SNAT);
+    }
+}
+
 /// NETMAP of destinations: the network becomes this one.
 pub(super) fn network(packet: &mut Packet<'_>, net: IpNet) {
     let (first, last) = range(net);

@@ -1,7 +1,7 @@
 //! One packet through one chain, rule by rule.
 
 use super::machine::{CompiledRule, Condition, Machine, On, Table};
-use super::packet::{ICMP, ICMP_V6, Packet, TCP};
+use super::packet::{ICMP, ICMP_V6, Packet, TCP, number};
 use super::path::{Hook, Kernel};
 use super::route::LOOPBACK;
 use super::translate;
@@ -102,10 +102,21 @@ impl Walk<'_, '_, '_> {
                 translate::network(packet, *net);
                 return Next::End(End::Accept);
             }
-            // the translated source decides nothing after this, unless the node sends to itself: that is not followed
-            Some(Action::Snat(_) | Action::Masquerade(_) | Action::NetMap(_)) => {
+            // the translated source decides nothing after this, unless the node sends to itself: then that it is another
+            // one of several, or has another port, is not followed
+            Some(Action::Snat(to)) => {
+                if let Some((address, _)) = to.addresses.filter(|(first, last)| first == last) {
+                    translate::source(packet, number(address), to);
+                }
                 return Next::End(End::Accept);
             }
+            Some(Action::Masquerade(to)) => {
+                let own = self.kernel.routes.source_on(packet.family, packet.out_interface);
+                let Some(own) = own else { return Next::End(End::Drop) };
+                translate::source(packet, own, to);
+                return Next::End(End::Accept);
+            }
+            Some(Action::NetMap(_)) => return Next::End(End::Accept),
             Some(
                 Action::Log { .. }
                 | Action::NfLog { .. }

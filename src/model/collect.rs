@@ -219,6 +219,11 @@ impl Collector {
                 to.calico_node = Some(x);
                 replaced
             }
+            Resource::KubeProxy(x) => {
+                let replaced = to.kube_proxy.as_ref().map(|old| Replaced::new(old, &x));
+                to.kube_proxy = Some(x);
+                replaced
+            }
             Resource::Controller(x) => index.put(&mut to.controllers, x),
             Resource::NetworkPolicy(x) => index.put(&mut to.network_policies, x),
             Resource::ClusterNetworkPolicy(x) => index.put(&mut to.cluster_policies, x),

@@ -4,6 +4,7 @@ use super::labels::Labels;
 use super::meta::Meta;
 use crate::diagnostic::{Location, Spanned};
 use ipnet::IpNet;
+use rustc_hash::FxHashMap;
 use std::net::IpAddr;
 
 /// `v1` Namespace.
@@ -107,7 +108,8 @@ pub struct Service {
     pub cluster_ips: Vec<Spanned<IpAddr>>,
     /// `spec.externalIPs`
     pub external_ips: Vec<Spanned<IpAddr>>,
-    /// `status.loadBalancer.ingress[].ip`, and `spec.loadBalancerIP`
+    /// `status.loadBalancer.ingress[].ip`, and `spec.loadBalancerIP`; an entry whose `ipMode` is `Proxy` is left
+    /// out, as nodes do not answer for it
     pub load_balancer_ips: Vec<Spanned<IpAddr>>,
     /// `spec.loadBalancerSourceRanges`
     pub load_balancer_source_ranges: Vec<Spanned<IpNet>>,
@@ -115,6 +117,10 @@ pub struct Service {
     pub external_local: bool,
     /// `spec.internalTrafficPolicy` is `Local`
     pub internal_local: bool,
+    /// `spec.sessionAffinity` is `ClientIP`
+    pub client_affinity: bool,
+    /// the label `service.kubernetes.io/service-proxy-name` gives it to another proxy than kube-proxy
+    pub of_another_proxy: bool,
     /// `spec.healthCheckNodePort`
     pub health_check_node_port: Option<Spanned<u16>>,
     /// `spec.ports`
@@ -152,6 +158,8 @@ pub struct Endpoints {
 pub struct EndpointSubset {
     /// `addresses[].ip`
     pub addresses: Vec<Spanned<IpAddr>>,
+    /// `addresses[].nodeName`, "" if absent, by address
+    pub nodes: FxHashMap<IpAddr, Box<str>>,
     /// `ports`
     pub ports: Vec<EndpointPort>,
 }
@@ -180,6 +188,10 @@ pub struct SliceEndpoint {
     pub serving: bool,
     /// `conditions.terminating`
     pub terminating: bool,
+    /// `hints.forNodes[].name`
+    pub for_nodes: Vec<Box<str>>,
+    /// `hints.forZones[].name`
+    pub for_zones: Vec<Box<str>>,
 }
 
 /// A port of Endpoints or of an EndpointSlice.
@@ -191,6 +203,34 @@ pub struct EndpointPort {
     pub port: Option<u16>,
     /// `protocol`, `TCP` if absent
     pub protocol: TransportProtocol,
+}
+
+/// `KubeProxyConfiguration`, on its own or in a ConfigMap `kube-system/kube-proxy`: what decides how services are
+/// reached.
+#[derive(Debug, Clone)]
+pub struct KubeProxy {
+    /// metadata: the ConfigMap's, or a name of its own
+    pub meta: Meta,
+    /// `mode`, "" if absent: iptables
+    pub mode: Box<str>,
+    /// CIDRs of `nodePortAddresses`
+    pub node_port_addresses: Vec<IpNet>,
+    /// `nodePortAddresses` is `primary`: the addresses that the Node object names first
+    pub node_ports_on_primary: bool,
+    /// `clusterCIDR`, one for each family
+    pub cluster_cidrs: Vec<IpNet>,
+    /// `detectLocalMode`, "" if absent: ClusterCIDR
+    pub detect_local: Box<str>,
+    /// `detectLocal.bridgeInterface`, or `detectLocal.interfaceNamePrefix` and `+`, by the mode; "" for neither
+    pub local_interface: Box<str>,
+    /// `iptables.masqueradeAll`
+    pub masquerade_all: bool,
+    /// `iptables.masqueradeBit`, 14 if absent
+    pub masquerade_bit: u8,
+    /// `iptables.localhostNodePorts`, true if absent
+    pub localhost_node_ports: bool,
+    /// `conntrack.tcpBeLiberal`
+    pub conntrack_is_liberal: bool,
 }
 
 /// A variable of a container's environment: name, and value unless it comes from elsewhere.

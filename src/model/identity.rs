@@ -92,6 +92,7 @@ identified! {
     core::Endpoints => |_| "Endpoints", |_| "v1";
     core::EndpointSlice => |_| "EndpointSlice", |_| "discovery.k8s.io/v1";
     core::CalicoNode => |_| "DaemonSet", |_| "apps/v1";
+    core::KubeProxy => |_| "KubeProxyConfiguration", |_| "kubeproxy.config.k8s.io/v1alpha1";
     core::Controller => |controller| &controller.kind, |controller| match &*controller.kind {
         "Job" | "CronJob" => "batch/v1",
         _ => "apps/v1",
@@ -143,6 +144,7 @@ pub fn subjects(resources: &Resources) -> Vec<Subject> {
         endpoints,
         endpoint_slices,
         calico_node,
+        kube_proxy,
         controllers,
         network_policies,
         cluster_policies,
@@ -165,6 +167,7 @@ pub fn subjects(resources: &Resources) -> Vec<Subject> {
     add(&mut subjects, endpoints);
     add(&mut subjects, endpoint_slices);
     add(&mut subjects, calico_node.as_slice());
+    add(&mut subjects, kube_proxy.as_slice());
     add(&mut subjects, controllers);
     add(&mut subjects, network_policies);
     add(&mut subjects, cluster_policies);

@@ -49,6 +49,8 @@ pub struct Resources {
     pub endpoint_slices: Vec<core::EndpointSlice>,
     /// the `calico-node` DaemonSet's environment, if there is one
     pub calico_node: Option<core::CalicoNode>,
+    /// kube-proxy's configuration, if there is one
+    pub kube_proxy: Option<core::KubeProxy>,
     /// workload controllers whose pods are not in the input
     pub controllers: Vec<core::Controller>,
     /// `networking.k8s.io/v1` NetworkPolicy and StagedKubernetesNetworkPolicy
@@ -134,6 +136,7 @@ pub enum Resource {
     Endpoints(core::Endpoints),
     EndpointSlice(core::EndpointSlice),
     CalicoNode(core::CalicoNode),
+    KubeProxy(core::KubeProxy),
     Controller(core::Controller),
     NetworkPolicy(network_policy::NetworkPolicy),
     ClusterNetworkPolicy(cluster_policy::ClusterNetworkPolicy),

@@ -148,7 +148,7 @@ fn unplaced(interfaces: &[Interface], nets: impl Iterator<Item = IpNet>) -> Vec<
 fn add(interfaces: &mut Vec<Interface>, name: &str, addresses: impl Iterator<Item = IpNet>) {
     let known = interfaces.iter().position(|interface| &*interface.name == name);
     let place = known.unwrap_or_else(|| {
-        interfaces.push(Interface { name: name.into(), addresses: Vec::new() });
+        interfaces.push(Interface { name: name.into(), addresses: Vec::new(), near: Vec::new() });
         interfaces.len() - 1
     });
     for address in addresses {

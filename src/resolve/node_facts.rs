@@ -46,6 +46,12 @@ impl<'r> NodeFacts<'r> {
         NodeFacts { node, bgp, internal, external }
     }
 
+    /// The address that Calico knows the node by, in one family, with its length if that is known.
+    pub fn calico_net(&self, v4: bool) -> Option<IpNet> {
+        let bgp = self.bgp.iter().map(with_host_bits);
+        bgp.chain(self.internal.iter().copied()).find(|net| net.addr().is_ipv4() == v4)
+    }
+
     /// Members of `all-hosts-net`: an annotation without a length is none
     /// (`felix/calc/dataplane_passthru.go:128`, v3.32.1).
     pub fn hosts(&self) -> impl Iterator<Item = IpAddr> + '_ {

@@ -15,12 +15,25 @@ use crate::model::Resources;
 use crate::model::calico::HostEndpoint;
 use crate::model::core::Pod;
 use crate::syntax::selector::{Node, Selector};
+use ipnet::IpNet;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 impl<'r> Cluster<'r> {
     /// The objects that it was made from.
     pub fn resources(&self) -> &'r Resources {
         self.resources
+    }
+
+    /// The address that Calico knows a node by, in one family, with its length if that is known.
+    pub fn node_net(&self, node: &str, v4: bool) -> Option<IpNet> {
+        self.nodes.iter().find(|facts| *facts.node.meta.name == *node)?.calico_net(v4)
+    }
+
+    /// Addresses of a node: those that its Node object says, and Calico's.
+    pub fn node_addresses(&self, node: &str) -> Vec<IpAddr> {
+        let facts = self.nodes.iter().filter(|facts| *facts.node.meta.name == *node);
+        facts.flat_map(|facts| facts.internal.iter().chain(&facts.external)).map(|net| net.addr()).collect()
     }
 
     /// The policies that Felix accepts, in evaluation order, staged ones included.

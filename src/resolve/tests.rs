@@ -424,6 +424,7 @@ fn the_first_host_endpoint_by_name_gets_the_interface() {
         .map(|(name, address)| super::view::Interface {
             name: name.into(),
             addresses: vec![address.parse().unwrap()],
+            near: Vec::new(),
         })
         .into();
     let resolved = cluster.view(&NodeRequest { node: "node-1", interfaces: Some(&interfaces) });

@@ -11,6 +11,8 @@ pub struct Interface {
     pub name: Box<str>,
     /// its addresses with their prefix lengths, host bits kept
     pub addresses: Vec<IpNet>,
+    /// those of them that mean something on the node or on the link only (`scope`)
+    pub near: Vec<IpAddr>,
 }
 
 #[derive(Deserialize)]
@@ -24,6 +26,7 @@ struct Link {
 struct Address {
     local: Option<IpAddr>,
     prefixlen: Option<u8>,
+    scope: Option<String>,
 }
 
 /// Reads the output of `ip -j addr`: interfaces in their order, each with its addresses.
@@ -38,17 +41,20 @@ pub fn parse(text: &str) -> Result<Vec<Interface>, String> {
     for link in links {
         // `ip` prints an empty object for links that a filter left out
         let Some(name) = link.ifname else { continue };
-        let mut addresses = Vec::new();
+        let (mut addresses, mut near) = (Vec::new(), Vec::new());
         for address in link.addr_info {
             let (Some(local), Some(length)) = (address.local, address.prefixlen) else { continue };
             let net = IpNet::new(local, length).map_err(|_| {
                 format!("interface `{name}`: `{local}` cannot have a prefix of {length} bits")
             })?;
             addresses.push(net);
+            if matches!(address.scope.as_deref(), Some("host" | "link")) {
+                near.push(local);
+            }
         }
         // a veth's name may carry its peer: `cali1234@if3`
         let name = name.split('@').next().unwrap_or_default().into();
-        interfaces.push(Interface { name, addresses });
+        interfaces.push(Interface { name, addresses, near });
     }
     Ok(interfaces)
 }

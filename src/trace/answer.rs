@@ -8,6 +8,7 @@ use crate::emit::origin;
 use crate::emit::{saved_match, saved_rule};
 use crate::ir::{Family, Origin, Rule, TableName};
 use crate::kernel::symbolic::{Doubt, Fate};
+use crate::kube_proxy::Kind;
 use crate::space::Field;
 use serde::Serialize;
 use std::fmt::Write;
@@ -23,28 +24,44 @@ pub struct Report<'n> {
     names: Names<'n>,
     text: String,
     nodes: Vec<NodeEntry>,
+    /// what was said already
+    seen: Vec<String>,
 }
 
 impl<'n> Report<'n> {
     /// Nothing yet.
     pub fn new(names: Names<'n>) -> Self {
-        Report { names, text: String::new(), nodes: Vec::new() }
+        Report { names, text: String::new(), nodes: Vec::new(), seen: Vec::new() }
     }
 
-    /// Adds the answers of a node.
-    pub fn add(&mut self, node: &str, query: &Query<'_>, answers: &[Answer<'_>]) {
+    /// Adds the answers of a node, unless the same was said before.
+    pub fn add(&mut self, node: &str, query: &Query, answers: &[Answer<'_>]) {
+        let mut text = String::new();
         for answer in answers.iter().filter(|answer| !answer.classes.is_empty() || answers.len() == 1) {
-            if !self.text.is_empty() {
-                self.text.push('\n');
+            if !(text.is_empty() && self.text.is_empty()) {
+                text.push('\n');
             }
-            one(&mut self.text, node, query, answer, self.names);
+            one(&mut text, node, query, answer, self.names);
         }
+        if self.seen.contains(&text) {
+            return;
+        }
+        self.text.push_str(&text);
+        self.seen.push(text);
         self.nodes.push(NodeEntry {
             node: node.to_owned(),
             from: query.from.name.clone(),
             to: query.to.name.clone(),
             answers: answers.iter().map(|answer| answer_entry(answer, query, self.names)).collect(),
+            notes: Vec::new(),
         });
+    }
+
+    /// Adds something that holds for the answers before it.
+    pub fn note(&mut self, note: String) {
+        let Some(node) = self.nodes.last_mut().filter(|node| !node.notes.contains(&note)) else { return };
+        let _ = writeln!(self.text, "\nnote: {}", printable(&note));
+        node.notes.push(note);
     }
 
     /// The form for people: the fate of each class first, then the rule that decided, then the way there.
@@ -58,7 +75,7 @@ impl<'n> Report<'n> {
     }
 }
 
-fn one(out: &mut String, node: &str, query: &Query<'_>, answer: &Answer<'_>, names: Names<'_>) {
+fn one(out: &mut String, node: &str, query: &Query, answer: &Answer<'_>, names: Names<'_>) {
     let _ = writeln!(out, "{}", printable(&heading(node, query, answer)));
     if answer.classes.is_empty() {
         let _ = writeln!(out, "\nno packet: nothing from there can come in on any interface of this node");
@@ -71,13 +88,28 @@ fn one(out: &mut String, node: &str, query: &Query<'_>, answer: &Answer<'_>, nam
             let _ = writeln!(out, "  {:<8} {}: {}", "rule", step.table.name(), printable(&rule));
         }
         let _ = writeln!(out, "  {:<8} {}", "packets", packets(class, query, answer.family));
-        if let Some((entry, backends)) = &class.service {
+        if let Some((service, backends)) = &class.service {
             let backends: Vec<String> =
                 backends.iter().map(|(address, port)| format!("{address} port {port}")).collect();
-            let to =
-                if backends.is_empty() { String::new() } else { format!(", to {}", backends.join(" or ")) };
-            let what = format!("{} of {}{to}", entry.kind.name(), entry.service);
+            let dropped = matches!(class.fate, Fate::Dropped(_) | Fate::Rejected(_));
+            let to = match &*backends {
+                [] if dropped => String::new(),
+                // a rule before kube-proxy's own in the filter table has let them through
+                [] => ", which does not send them on: it has no endpoint for them on this node".to_owned(),
+                backends => format!(", to {}", backends.join(" or ")),
+            };
+            let stays = match service.client_affinity && backends.len() > 1 {
+                true => "; later connections of a client go where its first went (sessionAffinity)",
+                false => "",
+            };
+            let kind = service.takes.map_or("", Kind::name);
+            let what = format!("{kind} of {}{to}{stays}", service.service);
             let _ = writeln!(out, "  {:<8} {}", "service", printable(&what));
+        }
+        if let Some(source) = new_source(class, answer.family) {
+            let by = class.steps.iter().rfind(|step| step.rewrites_source());
+            let by = by.map(|step| format!(" by nat: {}", saved_rule(step.chain, step.rule, answer.family)));
+            let _ = writeln!(out, "  {:<8} {source}{}", "source", printable(&by.unwrap_or_default()));
         }
         for step in class.steps.iter().filter(|step| step.translates()) {
             let rule = saved_rule(step.chain, step.rule, answer.family);
@@ -101,14 +133,16 @@ fn one(out: &mut String, node: &str, query: &Query<'_>, answer: &Answer<'_>, nam
     }
 }
 
-fn heading(node: &str, query: &Query<'_>, answer: &Answer<'_>) -> String {
+fn heading(node: &str, query: &Query, answer: &Answer<'_>) -> String {
     let family = answer.family.name();
     let through = match &*answer.interfaces {
         [] => "sent by the node".to_owned(),
         interfaces => format!("in on {}", interfaces.join(", ")),
     };
-    let protocol =
-        query.protocol.map_or(String::new(), |number| format!(", {}", words::protocol(number.into())));
+    let protocol = query.protocol.map_or(String::new(), |number| match words::protocol(number.into()) {
+        name if name.starts_with(|first: char| first.is_ascii_digit()) => format!(", protocol {name}"),
+        name => format!(", {name}"),
+    });
     let ports: Vec<String> = query.ports.iter().map(u16::to_string).collect();
     let ports = if ports.is_empty() { String::new() } else { format!(" port {}", ports.join(", ")) };
     format!(
@@ -126,7 +160,7 @@ fn fate(class: &Class<'_>) -> String {
     };
     let fate = certain(class, limit);
     match class.doubt {
-        Doubt::None => fate,
+        Doubt::None | Doubt::Endpoint => fate,
         Doubt::Chance => format!("{fate}, by chance: other answers are about the same packets"),
         Doubt::Connection => format!(
             "perhaps {fate}: the connection's mark decides, and other answers are about the same packets"
@@ -146,10 +180,6 @@ fn certain(class: &Class<'_>, limit: &str) -> String {
         Fate::Dropped(hook) => format!("dropped in {}{limit}", hook.name()),
         Fate::Rejected(hook) => format!("rejected in {}{limit}", hook.name()),
         Fate::Unroutable => format!("no route{limit}"),
-        Fate::NoBackend { told: true } => format!("rejected{limit}: the service has no endpoint"),
-        Fate::NoBackend { told: false } => {
-            format!("dropped{limit}: the service has no endpoint here, or not for this source")
-        }
     }
 }
 
@@ -200,8 +230,14 @@ fn reason(step: &Step<'_>, names: Names<'_>) -> String {
     }
 }
 
+/// The source that packets of a class have when they leave, if it is not their own.
+fn new_source(class: &Class<'_>, family: Family) -> Option<String> {
+    let leaves = matches!(class.fate, Fate::Forwarded(_) | Fate::Sent(_) | Fate::Delivered);
+    class.new_source.filter(|_| leaves).map(|source| words::address(source, family))
+}
+
 /// What the packets of a class have beyond what was asked for.
-fn packets(class: &Class<'_>, query: &Query<'_>, family: Family) -> String {
+fn packets(class: &Class<'_>, query: &Query, family: Family) -> String {
     let asked = |field: Field| match field {
         Field::Source => query.from.ranges(family),
         Field::Destination => query.to.ranges(family),
@@ -233,6 +269,8 @@ struct NodeEntry {
     from: String,
     to: String,
     answers: Vec<AnswerEntry>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -260,6 +298,8 @@ struct ClassEntry {
     service: Option<ServiceEntry>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     chosen: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new_source: Option<String>,
     rules: Vec<RuleEntry>,
 }
 
@@ -283,6 +323,7 @@ struct Sample {
 struct ServiceEntry {
     name: String,
     kind: &'static str,
+    client_affinity: bool,
     backends: Vec<BackendEntry>,
 }
 
@@ -306,7 +347,7 @@ struct RuleEntry {
     column: Option<u32>,
 }
 
-fn answer_entry(answer: &Answer<'_>, query: &Query<'_>, names: Names<'_>) -> AnswerEntry {
+fn answer_entry(answer: &Answer<'_>, query: &Query, names: Names<'_>) -> AnswerEntry {
     AnswerEntry {
         family: match answer.family {
             Family::V4 => "ipv4",
@@ -317,7 +358,7 @@ fn answer_entry(answer: &Answer<'_>, query: &Query<'_>, names: Names<'_>) -> Ans
     }
 }
 
-fn class_entry(class: &Class<'_>, query: &Query<'_>, family: Family, names: Names<'_>) -> ClassEntry {
+fn class_entry(class: &Class<'_>, query: &Query, family: Family, names: Names<'_>) -> ClassEntry {
     let value = |field: Field| class.sample[field as usize];
     ClassEntry {
         fate: match class.fate {
@@ -327,7 +368,6 @@ fn class_entry(class: &Class<'_>, query: &Query<'_>, family: Family, names: Name
             Fate::Dropped(_) => "dropped",
             Fate::Rejected(_) => "rejected",
             Fate::Unroutable => "unroutable",
-            Fate::NoBackend { .. } => "no_backend",
         },
         hook: class.hook().map(crate::kernel::Hook::name),
         out_interface: class.out_interface.clone(),
@@ -342,7 +382,7 @@ fn class_entry(class: &Class<'_>, query: &Query<'_>, family: Family, names: Name
             })
             .collect(),
         doubt: match class.doubt {
-            Doubt::None => None,
+            Doubt::None | Doubt::Endpoint => None,
             Doubt::Chance => Some("chance"),
             Doubt::Connection => Some("connection_mark"),
             Doubt::Unknown => Some("unknown"),
@@ -356,9 +396,11 @@ fn class_entry(class: &Class<'_>, query: &Query<'_>, family: Family, names: Name
             source_port: value(Field::SourcePort),
             destination_port: value(Field::DestinationPort),
         },
-        service: class.service.as_ref().map(|(entry, backends)| ServiceEntry {
-            name: entry.service.clone(),
-            kind: entry.kind.name(),
+        new_source: new_source(class, family),
+        service: class.service.as_ref().map(|(service, backends)| ServiceEntry {
+            name: service.service.to_string(),
+            kind: service.takes.map_or("", Kind::name),
+            client_affinity: service.client_affinity,
             backends: backends
                 .iter()
                 .map(|(address, port)| BackendEntry { address: address.to_string(), port: *port })

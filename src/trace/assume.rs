@@ -1,18 +1,14 @@
 //! The routes that a node seems to have, where they are not given.
 
+use super::tunnel::{self, Tunnels};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::ir::Family;
 use crate::kernel::route::LOOPBACK;
-use crate::model::calico::IpPool;
 use crate::resolve::Cluster;
 use crate::resolve::view::{Interface, NodeView};
 use crate::syntax::ip_route::{Route, Way};
 use ipnet::IpNet;
 use std::net::IpAddr;
-
-/// Interfaces of the kernel for traffic between nodes.
-const IPIP: &str = "tunl0";
-const VXLAN: [&str; 2] = ["vxlan.calico", "vxlan-v6.calico"];
 
 /// Networks that are never on the internet.
 const PRIVATE: [&str; 4] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"];
@@ -36,10 +32,10 @@ pub fn routes(cluster: &Cluster<'_>, view: &NodeView, diagnostics: &mut Vec<Diag
         own.addresses.iter().filter(|net| !is_host(net)).for_each(|net| add(*net, &own.name));
     }
     if let Some(internal) = internal {
-        let pools = &cluster.resources().pools;
+        let tunnels = Tunnels::new(cluster, view);
         for pod in cluster.pods().iter().filter(|pod| *pod.node != *view.node) {
             for address in pod.status_ips.iter().filter_map(|text| text.parse::<IpAddr>().ok()) {
-                add(IpNet::from(address), tunnel(pools, address).unwrap_or(internal));
+                add(IpNet::from(address), tunnels.to(&pod.node, address).unwrap_or(internal));
             }
         }
     }
@@ -74,6 +70,29 @@ pub fn routes(cluster: &Cluster<'_>, view: &NodeView, diagnostics: &mut Vec<Diag
     routes
 }
 
+/// The node's interfaces. Where they are not given, there is one more for each tunnel that the node has an
+/// address for.
+pub fn interfaces(view: &NodeView, given: bool) -> Vec<Interface> {
+    let mut interfaces = view.interfaces.clone();
+    let network = &view.network;
+    let tunnels = [
+        (tunnel::IPIP, network.ipip_tunnel_address.filter(|_| network.ipip)),
+        (tunnel::VXLAN[0], network.vxlan_tunnel_v4.filter(|_| network.vxlan_v4)),
+        (tunnel::VXLAN[1], network.vxlan_tunnel_v6.filter(|_| network.vxlan_v6)),
+    ];
+    for (name, address) in tunnels {
+        let is_there = interfaces.iter().any(|own| &*own.name == name);
+        if let Some(address) = address.filter(|_| !given && !is_there) {
+            interfaces.push(Interface {
+                name: name.into(),
+                addresses: vec![address.into()],
+                near: Vec::new(),
+            });
+        }
+    }
+    interfaces
+}
+
 /// The interface towards the other nodes: that of a private address, or else any.
 pub fn internal(view: &NodeView) -> Option<&str> {
     interface(view, is_private).or_else(|| interface(view, |_| true))
@@ -101,16 +120,6 @@ pub fn is_private(address: IpAddr) -> bool {
         IpAddr::V6(address) => {
             address.is_unique_local() || address.is_unicast_link_local() || address.is_loopback()
         }
-    }
-}
-
-/// The tunnel that packets to an address of a pool always take.
-fn tunnel(pools: &[IpPool], address: IpAddr) -> Option<&'static str> {
-    let pool = pools.iter().find(|pool| pool.cidr.value.contains(&address))?;
-    match (&*pool.ipip_mode, &*pool.vxlan_mode) {
-        ("Always", _) => Some(IPIP),
-        (_, "Always") => Some(VXLAN[usize::from(address.is_ipv6())]),
-        _ => None,
     }
 }
 

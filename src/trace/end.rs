@@ -53,8 +53,13 @@ impl End {
     }
 
     /// Addresses, as they arrive on an interface of another node.
-    pub fn arriving(name: String, addresses: Vec<IpNet>, without: Vec<IpNet>, interface: &str) -> Self {
-        End { without, interface: Some(interface.into()), ..End::new(name, addresses) }
+    pub fn arriving(name: String, addresses: Vec<IpNet>, interface: &str) -> Self {
+        End { interface: Some(interface.into()), ..End::new(name, addresses) }
+    }
+
+    /// Addresses.
+    pub fn of_nets(name: String, addresses: Vec<IpNet>) -> Self {
+        End::new(name, addresses)
     }
 
     /// A single address.

@@ -1,93 +1,152 @@
-//! Packets that go on to a pod of another node: what they look like when they arrive there.
+//! Packets that leave a node for others: which, and what they look like when they arrive.
 
-use super::assume;
 use super::end::End;
-use super::query::{Answer, Query};
-use crate::kernel::symbolic::Fate;
+use super::query::{Out, Query, Walked};
+use super::words;
+use crate::ir::Family;
+use crate::kernel::packet::number;
 use crate::resolve::Cluster;
 use crate::resolve::view::NodeView;
-use ipnet::IpNet;
+use crate::space::{Field, PacketSet, Range, Space};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-/// The next node, and what arrives there.
+/// Other nodes that are followed, at most.
+const NODES: usize = 8;
+/// Addresses that are named before they are only counted.
+const NAMED: usize = 3;
+
+/// Packets for one other node.
 #[derive(Debug)]
-pub struct Onward {
+pub struct Leg {
     /// its name
     pub node: String,
-    /// who the packets seem to come from; on which interface is for the next node to say
-    from: (String, Vec<IpNet>, Vec<IpNet>),
-    /// where they go
-    pub to: End,
-    /// their ports
-    pub ports: Vec<u16>,
-    /// their protocol
-    pub protocol: Option<u8>,
+    /// the interface that they leave on
+    pub device: String,
+    /// which packets, as they leave
+    pub set: PacketSet,
+    /// their mark as they leave
+    pub mark: u32,
+    new_source: Option<u128>,
 }
 
-impl Onward {
-    /// Where packets come from, as the next node sees it.
-    pub fn from(&self, view: &NodeView) -> End {
-        let (name, addresses, without) = self.from.clone();
-        End::arriving(name, addresses, without, assume::internal(view).unwrap_or_default())
+/// What leaves a node for others, in the order of their names; and how many nodes more there are that are not
+/// followed. `out` is of the space.
+pub fn legs(cluster: &Cluster<'_>, view: &NodeView, out: &[Out], space: &mut Space) -> (Vec<Leg>, usize) {
+    let family = space.family();
+    let by_node = addresses(cluster, view, family);
+    let all: Vec<Range> = by_node.values().flatten().copied().collect();
+    let all = space.with(Field::Destination, &all);
+    let leaving: Vec<(&Out, &String, PacketSet)> = out
+        .iter()
+        .filter_map(|out| Some((out, out.device.as_ref()?, space.intersection(out.set, all))))
+        .filter(|(_, _, set)| !set.is_empty())
+        .collect();
+    let (mut legs, mut nodes) = (Vec::new(), 0);
+    if leaving.is_empty() {
+        return (legs, 0);
     }
-}
-
-/// What leaves a node for pods of others, each destination once.
-pub fn all(cluster: &Cluster<'_>, view: &NodeView, query: &Query<'_>, answers: &[Answer<'_>]) -> Vec<Onward> {
-    let mut found: Vec<Onward> = Vec::new();
-    for class in answers.iter().flat_map(|answer| &answer.classes) {
-        if !matches!(class.fate, Fate::Forwarded(_) | Fate::Sent(_)) {
-            continue;
+    for (node, ranges) in by_node {
+        let there = space.with(Field::Destination, &ranges);
+        let mut of_node = Vec::new();
+        for (out, device, leaves) in &leaving {
+            let set = space.intersection(*leaves, there);
+            if !set.is_empty() {
+                let (device, mark, new_source) = ((*device).clone(), out.mark, out.new_source);
+                of_node.push(Leg { node: node.to_owned(), device, set, mark, new_source });
+            }
         }
-        let (destinations, masquerades) = match &class.service {
-            Some((entry, backends)) => {
-                let targets = backends.iter().map(|(address, port)| (*address, vec![*port])).collect();
-                (targets, entry.masquerades && query.from.interface.is_none() && !query.from.own)
-            }
-            None => (
-                single(query.to)
-                    .map(|address| (address, query.ports.clone()))
-                    .into_iter()
-                    .collect::<Vec<_>>(),
-                false,
-            ),
-        };
-        for (address, ports) in destinations {
-            let Some(node) = node_of(cluster, address).filter(|node| **node != *view.node) else { continue };
-            let to = End::address(format!("{address}"), address);
-            if found.iter().any(|own| own.to.addresses == to.addresses && own.ports == ports) {
-                continue;
-            }
-            let from = match masquerades.then(|| own_address(view, address)).flatten() {
-                Some(own) => (
-                    format!("{own} (node {}, for {})", view.node, query.from.name),
-                    vec![IpNet::from(own)],
-                    Vec::new(),
-                ),
-                None => (query.from.name.clone(), query.from.addresses.clone(), query.from.without.clone()),
-            };
-            found.push(Onward { node: node.to_string(), from, to, ports, protocol: query.protocol });
+        nodes += usize::from(!of_node.is_empty());
+        if nodes <= NODES {
+            legs.append(&mut of_node);
         }
     }
-    found
+    (legs, nodes.saturating_sub(NODES))
 }
 
-fn single(end: &End) -> Option<IpAddr> {
-    match end.addresses[..] {
-        [net] if net.prefix_len() == net.max_prefix_len() => Some(net.addr()),
-        _ => None,
+/// The addresses that packets to other nodes have: those of their pods, and their own.
+fn addresses<'c>(cluster: &Cluster<'c>, view: &NodeView, family: Family) -> BTreeMap<&'c str, Vec<Range>> {
+    let mut by_node: BTreeMap<&str, Vec<Range>> = BTreeMap::new();
+    let mut add = |node: &'c str, address: IpAddr| {
+        if address.is_ipv4() == (family == Family::V4) && *node != *view.node {
+            by_node.entry(node).or_default().push((number(address), number(address)));
+        }
+    };
+    for pod in cluster.pods() {
+        pod.status_ips
+            .iter()
+            .filter_map(|text| text.parse().ok())
+            .for_each(|address| add(&pod.node, address));
+    }
+    for node in &cluster.resources().nodes {
+        cluster.node_addresses(&node.meta.name).into_iter().for_each(|address| add(&node.meta.name, address));
+    }
+    by_node
+}
+
+impl Leg {
+    /// The question that they are to the next node, where they come in on an interface.
+    pub fn query(&self, before: &Query, view: &NodeView, interface: &str, space: &mut Space) -> Query {
+        let family = space.family();
+        let nets = |ranges: Vec<Range>| ranges.into_iter().flat_map(|range| words::nets(range, family));
+        let sources = values(space, self.set, Field::Source);
+        let mut name = before.from.name.clone();
+        if let Some(source) = self.new_source {
+            name = format!("{} (node {}, for {name})", words::address(source, family), view.node);
+        }
+        let destinations = values(space, self.set, Field::Destination);
+        let ports: Vec<u16> = values(space, self.set, Field::DestinationPort)
+            .into_iter()
+            .filter_map(|(first, last)| (first == last).then_some(first as u16))
+            .collect();
+        Query {
+            from: End::arriving(name, nets(sources).collect(), interface),
+            to: End::of_nets(listed(&destinations, family), nets(destinations).collect()),
+            protocol: before.protocol,
+            ports,
+        }
     }
 }
 
-fn node_of<'c>(cluster: &'c Cluster<'_>, address: IpAddr) -> Option<&'c str> {
-    let text = address.to_string();
-    let pod = cluster.pods().iter().find(|pod| pod.status_ips.iter().any(|own| **own == *text))?;
-    Some(&pod.node)
+/// The values of a field that packets have.
+pub fn values(space: &mut Space, mut set: PacketSet, field: Field) -> Vec<Range> {
+    for other in Field::ALL.into_iter().filter(|other| *other != field) {
+        set = space.forget(set, other);
+    }
+    if set == PacketSet::ALL {
+        return vec![(0, field.largest(space.family()))];
+    }
+    let (cubes, _) = space.cubes(set, 1);
+    cubes.into_iter().flat_map(|cube| cube.sides).flat_map(|(_, ranges)| ranges).collect()
 }
 
-/// The node's address towards other nodes, of the family of `other`.
-fn own_address(view: &NodeView, other: IpAddr) -> Option<IpAddr> {
-    let internal = assume::internal(view)?;
-    let own = view.interfaces.iter().find(|own| &*own.name == internal)?;
-    own.addresses.iter().map(|net| net.addr()).find(|address| address.is_ipv4() == other.is_ipv4())
+fn listed(ranges: &[Range], family: Family) -> String {
+    let all: Vec<String> =
+        ranges
+            .iter()
+            .flat_map(|range| words::nets(*range, family))
+            .map(|net| {
+                if net.prefix_len() == net.max_prefix_len() {
+                    net.addr().to_string()
+                } else {
+                    net.to_string()
+                }
+            })
+            .collect();
+    let shown = all[..all.len().min(NAMED)].join(", ");
+    match all.len().saturating_sub(NAMED) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+impl Walked<'_> {
+    /// The marks of what a process of the node gets.
+    pub fn delivered_marks(&self) -> Vec<u32> {
+        let mut marks: Vec<u32> =
+            self.out.iter().filter(|out| out.device.is_none()).map(|out| out.mark).collect();
+        marks.sort_unstable();
+        marks.dedup();
+        marks
+    }
 }

@@ -4,13 +4,12 @@ use super::end::End;
 use crate::felix::verdict_marks;
 use crate::ir::{Action, Family, Origin, Rule, TableName};
 use crate::kernel::conntrack::Connection;
-use crate::kernel::proxy::{self, Entry};
 use crate::kernel::route::Routes;
 use crate::kernel::symbolic::{
     Arrival, Attribution, Chosen, Doubt, Fate, Flow, Interfaces, Limit, RuleRef, Symbolic,
 };
 use crate::kernel::{Hook, Kernel};
-use crate::model::Resources;
+use crate::kube_proxy::ServiceRule;
 use crate::resolve::view::NodeView;
 use crate::space::{Cube, Field, PacketSet, Range, Space};
 use std::collections::BTreeSet;
@@ -21,15 +20,22 @@ const CUBES: usize = 20;
 
 /// What is asked.
 #[derive(Debug)]
-pub struct Query<'q> {
+pub struct Query {
     /// where packets come from
-    pub from: &'q End,
+    pub from: End,
     /// where they go
-    pub to: &'q End,
+    pub to: End,
     /// their protocol, any if not given
     pub protocol: Option<u8>,
     /// their destination ports, any if empty
     pub ports: Vec<u16>,
+}
+
+impl Query {
+    /// Sources and destinations in one family.
+    pub fn ranges(&self, family: Family) -> (Vec<Range>, Vec<Range>) {
+        (self.from.ranges(family), self.to.ranges(family))
+    }
 }
 
 /// The answer for one family and one way into the node.
@@ -41,6 +47,30 @@ pub struct Answer<'k> {
     pub interfaces: Vec<String>,
     /// packets by their fate
     pub classes: Vec<Class<'k>>,
+}
+
+/// What a node does with packets of one family.
+#[derive(Debug)]
+pub struct Walked<'k> {
+    /// the answer
+    pub answer: Answer<'k>,
+    /// what leaves the node or, of packets that are delivered, what a process gets
+    pub out: Vec<Out>,
+    /// the space of their sets
+    pub space: Space,
+}
+
+/// Packets as they are when the node is done with them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Out {
+    /// the interface that they leave on; `None` for those that are delivered
+    pub device: Option<String>,
+    /// which packets
+    pub set: PacketSet,
+    /// their mark
+    pub mark: u32,
+    /// the source that they were given, if it is not their own
+    pub new_source: Option<u128>,
 }
 
 /// Packets with one fate, for one reason.
@@ -56,10 +86,12 @@ pub struct Class<'k> {
     pub doubt: Doubt,
     /// the rules that led to it: those that noted a verdict, and those that decided
     pub steps: Vec<Step<'k>>,
-    /// the service that kube-proxy took them for, and the backends that they may go to
-    pub service: Option<(&'k Entry, Vec<(IpAddr, u16)>)>,
     /// which of the addresses and ports that translation may choose lead here, in order
     pub chosen: Vec<Chosen>,
+    /// the service that kube-proxy took them for, and the endpoints that they may go to
+    pub service: Option<(&'k ServiceRule, Vec<(IpAddr, u16)>)>,
+    /// the source that they have when they leave, if it is not their own
+    pub new_source: Option<u128>,
     /// which packets
     pub packets: Packets,
     /// one of them
@@ -104,35 +136,15 @@ pub struct Step<'k> {
 pub struct Node<'p> {
     kernel: Kernel<'p>,
     interfaces: Interfaces,
-    proxy: Vec<Entry>,
-    inside: Vec<String>,
     verdicts: u32,
 }
 
 impl<'p> Node<'p> {
-    /// A node with the rules and sets of a dump. What kube-proxy does stands in its rules.
-    pub fn of_dump(view: &NodeView, program: &'p crate::ir::Program, routes: Routes) -> Self {
-        let interfaces = Interfaces::new(program, &routes, []);
-        let kernel = Kernel::new(program, routes);
-        Node { kernel, interfaces, proxy: Vec::new(), inside: Vec::new(), verdicts: verdict_marks(view) }
-    }
-
-    /// Makes a node ready: what it is to have, and its routes.
-    pub fn new(
-        view: &NodeView,
-        program: &'p crate::ir::Program,
-        routes: Routes,
-        resources: &Resources,
-    ) -> Self {
-        let inside: Vec<String> = view.workloads.iter().map(|pod| pod.interface.to_string()).collect();
-        let interfaces = Interfaces::new(program, &routes, inside.iter().map(String::as_str));
-        Node {
-            interfaces,
-            proxy: proxy::entries(resources, &view.node),
-            inside,
-            verdicts: verdict_marks(view),
-            kernel: Kernel::new(program, routes),
-        }
+    /// Makes a node ready: its rules, kube-proxy's among them, and its routes.
+    pub fn new(view: &NodeView, program: &'p crate::ir::Program, routes: Routes) -> Self {
+        let inside = view.workloads.iter().map(|pod| &*pod.interface);
+        let interfaces = Interfaces::new(program, &routes, inside);
+        Node { interfaces, verdicts: verdict_marks(view), kernel: Kernel::new(program, routes) }
     }
 
     /// The routes.
@@ -140,33 +152,38 @@ impl<'p> Node<'p> {
         &self.kernel.routes
     }
 
-    /// The answers, one for each family that both ends have.
-    pub fn ask(&self, query: &Query<'_>) -> Vec<Answer<'_>> {
-        [Family::V4, Family::V6].into_iter().filter_map(|family| self.family(query, family)).collect()
-    }
-
-    fn family(&self, query: &Query<'_>, family: Family) -> Option<Answer<'_>> {
-        let (sources, destinations) = (query.from.ranges(family), query.to.ranges(family));
+    /// What becomes of packets that are asked about, in one family; `None` if the two ends do not both have it.
+    pub fn ask(&self, query: &Query, family: Family) -> Option<Walked<'_>> {
+        let (sources, destinations) = query.ranges(family);
         if sources.is_empty() || destinations.is_empty() {
             return None;
         }
+        let mut space = Space::new(family);
+        let set = packets_asked(&mut space, query, &sources, &destinations);
+        Some(self.walk(space, set, &query.from, 0))
+    }
+
+    /// What becomes of packets that come from an end with this mark.
+    pub fn walk(&self, space: Space, mut set: PacketSet, from: &End, mark: u32) -> Walked<'_> {
+        let family = space.family();
         let machine = match family {
             Family::V4 => &self.kernel.v4,
             Family::V6 => &self.kernel.v6,
         };
         let attribution = Attribution::On { verdicts: self.verdicts };
-        let symbolic = Symbolic::new(family, machine, &self.kernel.routes, &self.interfaces, attribution);
-        let mut symbolic = symbolic.with_proxy(&self.proxy, self.inside.iter().map(String::as_str));
-        let (arrival, names) = query.from.arrival(&self.kernel.routes, family);
-        let mut set = self.packets(&mut symbolic, query, &sources, &destinations);
+        let routes = &self.kernel.routes;
+        let mut symbolic = Symbolic::within(space, machine, routes, &self.interfaces, attribution);
+        let (arrival, names) = from.arrival(routes, family);
         if arrival == Arrival::Outside {
             let numbers = names.iter().map(|name| u128::from(self.interfaces.number(name)));
             let numbers: Vec<Range> = numbers.map(|number| (number, number)).collect();
             let came = symbolic.space.with(Field::InInterface, &numbers);
             set = symbolic.space.intersection(set, came);
         }
+        let flows = symbolic.send_marked(set, arrival, Connection::First, mark);
+        let out = self.out(&mut symbolic, &flows);
         let mut classes: Vec<Class<'_>> = Vec::new();
-        for flow in symbolic.send(set, arrival, Connection::First) {
+        for flow in alike(&mut symbolic.space, flows) {
             let Some(class) = self.class(&mut symbolic, set, &flow) else { continue };
             match classes.iter_mut().find(|own| own.differs_in_backend_only(&class)) {
                 Some(own) => own.join(class),
@@ -175,33 +192,26 @@ impl<'p> Node<'p> {
         }
         // what happens up to a limit comes before what happens beyond it
         classes.sort_by_key(|class| class.limits.iter().any(|limit| !limit.within));
-        Some(Answer { family, interfaces: names, classes })
+        Walked { answer: Answer { family, interfaces: names, classes }, out, space: symbolic.space }
     }
 
-    fn packets(
-        &self,
-        symbolic: &mut Symbolic<'_, '_>,
-        query: &Query<'_>,
-        sources: &[Range],
-        destinations: &[Range],
-    ) -> PacketSet {
-        let space = &mut symbolic.space;
-        let mut set = PacketSet::ALL;
-        let mut restrict = |field: Field, ranges: &[Range]| {
-            let wanted = space.with(field, ranges);
-            set = space.intersection(set, wanted);
-        };
-        restrict(Field::Source, sources);
-        restrict(Field::Destination, destinations);
-        if let Some(protocol) = query.protocol {
-            restrict(Field::Protocol, &[(u128::from(protocol), u128::from(protocol))]);
+    fn out(&self, symbolic: &mut Symbolic<'_, '_>, flows: &[Flow]) -> Vec<Out> {
+        let mut out: Vec<Out> = Vec::new();
+        for flow in flows {
+            let device = match flow.fate {
+                Some(Fate::Forwarded(number) | Fate::Sent(number)) => Some(self.interfaces.name(number)),
+                Some(Fate::Delivered) => None,
+                _ => continue,
+            };
+            let set = symbolic.leaving(flow);
+            let next = Out { device, set, mark: flow.mark(), new_source: flow.new_source() };
+            let same = |own: &&mut Out| Out { set, ..(**own).clone() } == next;
+            match out.iter_mut().find(same) {
+                Some(own) => own.set = symbolic.space.union(own.set, set),
+                None => out.push(next),
+            }
         }
-        if !query.ports.is_empty() {
-            let ports: Vec<Range> =
-                query.ports.iter().map(|port| (u128::from(*port), u128::from(*port))).collect();
-            restrict(Field::DestinationPort, &ports);
-        }
-        set
+        out
     }
 
     fn class(&self, symbolic: &mut Symbolic<'_, '_>, asked: PacketSet, flow: &Flow) -> Option<Class<'_>> {
@@ -212,16 +222,19 @@ impl<'p> Node<'p> {
         };
         let family = symbolic.space.family();
         let mut steps: Vec<Step<'_>> = flow.by.iter().map(|at| self.step(*at, family)).collect();
+        let service = service(&mut steps);
         // noted and carried out by two rules: the first says what it is about
         steps.dedup_by(|second, first| second.is_of_the_same(first));
         Some(Class {
             fate,
             out_interface: out,
             limits: flow.limits.iter().map(|limit| self.side(limit, family)).collect(),
-            doubt: flow.doubt,
+            // the service says that it goes to one of several endpoints
+            doubt: if flow.doubt == Doubt::Endpoint { Doubt::None } else { flow.doubt },
             steps,
-            service: flow.proxied.map(|own| (&self.proxy[own.entry], own.backend.into_iter().collect())),
+            service,
             chosen: in_order(&flow.chosen),
+            new_source: flow.new_source(),
             packets: packets(&mut symbolic.space, asked, flow.set),
             sample: symbolic.space.sample(flow.set)?,
         })
@@ -260,6 +273,51 @@ fn in_order(chosen: &[Chosen]) -> Vec<Chosen> {
     joined
 }
 
+/// The packets that are asked about.
+pub fn packets_asked(
+    space: &mut Space,
+    query: &Query,
+    sources: &[Range],
+    destinations: &[Range],
+) -> PacketSet {
+    let mut set = PacketSet::ALL;
+    let mut restrict = |field: Field, ranges: &[Range]| {
+        let wanted = space.with(field, ranges);
+        set = space.intersection(set, wanted);
+    };
+    restrict(Field::Source, sources);
+    restrict(Field::Destination, destinations);
+    if let Some(protocol) = query.protocol {
+        restrict(Field::Protocol, &[(u128::from(protocol), u128::from(protocol))]);
+    }
+    if !query.ports.is_empty() {
+        let ports: Vec<Range> =
+            query.ports.iter().map(|port| (u128::from(*port), u128::from(*port))).collect();
+        restrict(Field::DestinationPort, &ports);
+    }
+    set
+}
+
+/// Flows that are told in one way are one.
+fn alike(space: &mut Space, flows: Vec<Flow>) -> Vec<Flow> {
+    let mut joined: Vec<Flow> = Vec::new();
+    for flow in flows {
+        let same = |own: &&mut Flow| {
+            (own.fate, own.doubt, own.new_source()) == (flow.fate, flow.doubt, flow.new_source())
+                && own.by == flow.by
+                && own.limits == flow.limits
+        };
+        match joined.iter_mut().find(same) {
+            Some(own) => {
+                own.set = space.union(own.set, flow.set);
+                own.chosen.extend(flow.chosen);
+            }
+            None => joined.push(flow),
+        }
+    }
+    joined
+}
+
 /// Whether a range begins where another one ends.
 fn follows(one: Option<Range>, other: Option<Range>) -> bool {
     one.zip(other).is_some_and(|((_, end), (start, _))| end.checked_add(1) == Some(start))
@@ -281,6 +339,24 @@ fn packets(space: &mut Space, asked: PacketSet, set: PacketSet) -> Packets {
     }
 }
 
+/// Takes what kube-proxy does in the nat table out of the steps: the service that it takes packets for, and the
+/// endpoint that they go to. What it discards in the filter table stays, as the reason.
+fn service<'k>(steps: &mut Vec<Step<'k>>) -> Option<(&'k ServiceRule, Vec<(IpAddr, u16)>)> {
+    let mut found: Option<(&ServiceRule, Vec<(IpAddr, u16)>)> = None;
+    steps.retain(|step| {
+        let Origin::Service(own) = &step.rule.origin else { return true };
+        if own.takes.is_some() {
+            let endpoints = found.take().map_or_else(Vec::new, |(_, endpoints)| endpoints);
+            found = Some((own, endpoints));
+        }
+        if let (Some(Action::Dnat(to)), Some((_, endpoints))) = (&step.rule.action, &mut found) {
+            endpoints.extend(to.addresses.zip(to.ports).map(|((address, _), (port, _))| (address, port)));
+        }
+        step.table != TableName::Nat
+    });
+    found
+}
+
 impl Step<'_> {
     /// Whether two rules were rendered for the same rule of a policy or profile.
     fn is_of_the_same(&self, other: &Step<'_>) -> bool {
@@ -296,6 +372,11 @@ impl Step<'_> {
         matches!(self.rule.action, Some(Action::Dnat(_) | Action::Redirect(_) | Action::NetMap(_)))
     }
 
+    /// Whether it gives packets another source.
+    pub fn rewrites_source(&self) -> bool {
+        matches!(self.rule.action, Some(Action::Snat(_) | Action::Masquerade(_)))
+    }
+
     /// Whether it stands for something that somebody wrote.
     pub fn is_of_object(&self) -> bool {
         !matches!(self.rule.origin, Origin::Static | Origin::Config(_))
@@ -304,12 +385,10 @@ impl Step<'_> {
 
 impl<'k> Class<'k> {
     fn differs_in_backend_only(&self, other: &Class<'_>) -> bool {
-        let service = |class: &Class<'_>| {
-            class.service.as_ref().map(|(entry, _)| (entry.at, entry.kind, entry.address))
-        };
+        let (Some((service, _)), Some((others, _))) = (&self.service, &other.service) else { return false };
         let out = matches!(self.fate, Fate::Forwarded(_)) && matches!(other.fate, Fate::Forwarded(_));
-        self.service.is_some()
-            && service(self) == service(other)
+        *service == *others
+            && self.new_source == other.new_source
             && (self.fate == other.fate || out)
             && (self.doubt, &self.limits) == (other.doubt, &other.limits)
             && self.packets == other.packets

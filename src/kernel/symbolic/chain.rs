@@ -58,8 +58,8 @@ pub struct Piece<'p> {
     pub doubt: Doubt,
     /// what is decided
     pub decision: Decision<'p>,
-    /// the rules that led to it: those that noted a verdict in the mark, then the one that decided;
-    /// empty where they are not asked for
+    /// the rules that led to it: those that noted a verdict in the mark, or that took them for a service, then the
+    /// one that decided; empty where they are not asked for
     pub by: Vec<RuleRef>,
 }
 
@@ -113,6 +113,11 @@ impl<'k, 'p> Chains<'k, 'p> {
     /// Nothing worked out yet.
     pub fn new(machine: &'k Machine<'p>, matches: Matches<'k>, attribution: Attribution) -> Self {
         Chains { machine, matches, attribution, asked: FxHashMap::default(), known: FxHashMap::default() }
+    }
+
+    /// Whether packets are told apart by rules.
+    pub fn attribution(&self) -> Attribution {
+        self.attribution
     }
 
     /// The tables and sets.
@@ -292,6 +297,10 @@ impl<'k, 'p> Chains<'k, 'p> {
             Some(Action::Jump(_) | Action::Goto(_)) => {
                 let goes = matches!(rule.action, Some(Action::Goto(_)));
                 let Some(target) = rule.target else { return after.add(space, hit) };
+                let takes = |origin: &Origin| matches!(origin, Origin::Service(own) if own.takes.is_some());
+                if self.attribution != Attribution::Off && takes(&compiled.chain.rules[at.rule].origin) {
+                    hit.by.push(at);
+                }
                 for piece in self.jump(space, at.table, target, hit, now) {
                     match piece.decision {
                         Decision::None if !goes => after.add(space, piece),

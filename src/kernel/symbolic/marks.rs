@@ -104,6 +104,11 @@ impl Marks {
         self
     }
 
+    /// The packet's, as far as it is known: bits that are not are 0.
+    pub fn packet(self) -> u32 {
+        self.packet.value
+    }
+
     /// MARK.
     pub fn set(mut self, value: u32, mask: u32) -> Self {
         self.packet = self.packet.mixed(mask, Bits::all(value), u32::MAX);

@@ -20,7 +20,7 @@ const STATES: [ConntrackStates; 5] = [
     ConntrackStates::UNTRACKED,
 ];
 const DNAT: u8 = 8;
-const SNAT: u8 = 16;
+pub(super) const SNAT: u8 = 16;
 const FIRST: u8 = 32;
 
 /// The bit of [`Field::Open`] for the check of the reverse path; those before it are for addresses.
@@ -78,6 +78,8 @@ pub enum Doubt {
     /// it is known
     #[default]
     None,
+    /// kube-proxy chooses one of several endpoints of a service
+    Endpoint,
     /// it is left to chance
     Chance,
     /// it depends on the connection's mark, which earlier packets may have set
@@ -101,6 +103,7 @@ impl<'k> Matches<'k> {
         let is_unknown = |one: &Condition<'_>| matches!(one.on, On::Unknown);
         let doubt = match (rule.unknown, rule.chance) {
             (true, _) if rule.conditions.iter().any(is_unknown) => Doubt::Unknown,
+            (_, true) if rule.spreads => Doubt::Endpoint,
             (_, true) => Doubt::Chance,
             _ => Doubt::None,
         };

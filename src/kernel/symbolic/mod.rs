@@ -34,5 +34,5 @@ pub use chain::{Attribution, Limit, RuleRef};
 pub use interfaces::Interfaces;
 pub use marks::AskedMark;
 pub use matches::{Asked, Doubt, Matches};
-pub use path::{Arrival, Fate, Flow, Now, Proxied, Symbolic};
+pub use path::{Arrival, Fate, Flow, Now, Symbolic};
 pub use translate::Chosen;

@@ -4,19 +4,17 @@ use super::chain::{Attribution, Chains, Decision, Limit, Piece, RuleRef};
 use super::idle;
 use super::interfaces::{Interfaces, NO_INTERFACE};
 use super::marks::Marks;
-use super::matches::{Doubt, Matches, state_value};
+use super::matches::{Doubt, Matches, SNAT, state_value, with_ports};
 use super::translate::Chosen;
 use crate::ir::{ChainPolicy, ConntrackStates, Family, TableName};
 use crate::kernel::conntrack::{Connection, TUNNELS};
 use crate::kernel::machine::Machine;
-use crate::kernel::packet::{ICMP, ICMP_V6, SCTP, TCP, number, ranges};
+use crate::kernel::packet::{ICMP, ICMP_V6, SCTP, TCP};
 use crate::kernel::path::Hook;
-use crate::kernel::proxy::Entry;
 use crate::kernel::route::{LOOPBACK, Routes};
 use crate::kernel::walk::End;
 use crate::space::{Field, PacketSet, Range, Space};
 use crate::syntax::ip_route::Way;
-use std::net::IpAddr;
 
 /// Packets with one fate so far.
 #[derive(Debug, Clone)]
@@ -33,21 +31,10 @@ pub struct Flow {
     /// the rules that led here, in order: those that noted a verdict, and those that decided; empty where
     /// they are not asked for
     pub by: Vec<RuleRef>,
-    /// what kube-proxy did with them: which entry took them, and which of its backends they go to
-    pub proxied: Option<Proxied>,
     /// which of the addresses and ports that translation may choose lead here; none where there is no choice
     pub chosen: Vec<Chosen>,
     /// what became of them in the end
     pub fate: Option<Fate>,
-}
-
-/// What kube-proxy did with packets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Proxied {
-    /// the number of the entry
-    pub entry: usize,
-    /// the backend that they go to, one of those that they could go to; `None` if there is none
-    pub backend: Option<(IpAddr, u16)>,
 }
 
 /// What is known of all packets of a flow, apart from how they came in.
@@ -59,6 +46,21 @@ pub struct Now {
     first: bool,
     /// fields whose values were set on the way
     set: Vec<(Field, u128)>,
+    /// what they were translated to, where values stand for all of a part: destination and port, and source
+    pub(super) to: Option<Chosen>,
+    from: Option<Range>,
+}
+
+impl Flow {
+    /// The mark of its packets at its end.
+    pub fn mark(&self) -> u32 {
+        self.now.marks.packet()
+    }
+
+    /// The source that its packets were given on the way.
+    pub fn new_source(&self) -> Option<u128> {
+        self.now.value(Field::Source)
+    }
 }
 
 impl Now {
@@ -85,6 +87,20 @@ impl Now {
             self.assign(Field::DestinationPort, port);
         }
         self.track(ConntrackStates::NEW.or(ConntrackStates::DNAT));
+    }
+
+    /// The packet gets another source, one of these, as the last thing on its way.
+    pub(super) fn masquerade(&mut self, addresses: Range) {
+        self.assign(Field::Source, addresses.0);
+        self.from = Some(addresses);
+        if let Some(state) = self.value(Field::State) {
+            self.assign(Field::State, state | u128::from(SNAT));
+        }
+    }
+
+    /// The value that a field was given on the way.
+    pub(super) fn value(&self, field: Field) -> Option<u128> {
+        self.set.iter().find(|(own, _)| *own == field).map(|(_, value)| *value)
     }
 
     fn track(&mut self, state: ConntrackStates) {
@@ -121,11 +137,6 @@ pub enum Fate {
     Rejected(Hook),
     /// there is no route for them
     Unroutable,
-    /// kube-proxy has no backend for them, or not for their source; told whether the sender is told
-    NoBackend {
-        /// the sender gets an answer
-        told: bool,
-    },
 }
 
 /// A node's kernel for sets of packets of one family.
@@ -139,9 +150,6 @@ pub struct Symbolic<'k, 'p> {
     /// for each interface that packets leave on: its number, and the destinations
     by_device: Vec<(u16, PacketSet)>,
     local: PacketSet,
-    proxy: &'k [Entry],
-    /// where packets of the node's own pods come in
-    inside: PacketSet,
 }
 
 impl<'k, 'p> Symbolic<'k, 'p> {
@@ -153,7 +161,18 @@ impl<'k, 'p> Symbolic<'k, 'p> {
         interfaces: &'k Interfaces,
         attribution: Attribution,
     ) -> Self {
-        let mut space = Space::new(family);
+        Self::within(Space::new(family), machine, routes, interfaces, attribution)
+    }
+
+    /// The same, for sets of a space that is there already: packets that have been on another node, say.
+    pub fn within(
+        mut space: Space,
+        machine: &'k Machine<'p>,
+        routes: &'k Routes,
+        interfaces: &'k Interfaces,
+        attribution: Attribution,
+    ) -> Self {
+        let family = space.family();
         let mut by_device: std::collections::BTreeMap<u16, Vec<Range>> = std::collections::BTreeMap::new();
         let mut local = Vec::new();
         for (range, way) in routes.ranges(family) {
@@ -171,26 +190,28 @@ impl<'k, 'p> Symbolic<'k, 'p> {
             .collect();
         let local = space.with(Field::Destination, &local);
         let chains = Chains::new(machine, Matches::new(interfaces, Some(routes)), attribution);
-        Symbolic { space, chains, interfaces, routes, by_device, local, proxy: &[], inside: PacketSet::NONE }
-    }
-
-    /// With kube-proxy on the node. `inside`: the interfaces of the node's own pods.
-    #[must_use]
-    pub fn with_proxy<'n>(mut self, entries: &'k [Entry], inside: impl IntoIterator<Item = &'n str>) -> Self {
-        let numbers = inside.into_iter().map(|name| u128::from(self.interfaces.number(name)));
-        let numbers: Vec<Range> = numbers.map(|number| (number, number)).collect();
-        self.inside = self.space.with(Field::InInterface, &numbers);
-        self.proxy = entries;
-        self
+        Symbolic { space, chains, interfaces, routes, by_device, local }
     }
 
     /// What becomes of packets: flows that together are `set`. They do not overlap, but where a packet has
     /// more than one fate, and say why.
     pub fn send(&mut self, set: PacketSet, arrival: Arrival, connection: Connection) -> Vec<Flow> {
+        self.send_marked(set, arrival, connection, 0)
+    }
+
+    /// The same for packets that have a mark already, as those that come into or out of a tunnel do.
+    pub fn send_marked(
+        &mut self,
+        set: PacketSet,
+        arrival: Arrival,
+        connection: Connection,
+        mark: u32,
+    ) -> Vec<Flow> {
         let marks = match connection {
             Connection::First | Connection::AnswerToUntracked => Marks::default(),
             Connection::Answer => Marks::of_known_connection(),
         };
+        let marks = marks.set(mark, u32::MAX);
         let mut now = Now { first: connection == Connection::First, marks, ..Now::default() };
         // before conntrack has seen a packet, it counts as one that it can make nothing of
         now.track(ConntrackStates::INVALID);
@@ -200,7 +221,6 @@ impl<'k, 'p> Symbolic<'k, 'p> {
             limits: Vec::new(),
             doubt: Doubt::None,
             by: Vec::new(),
-            proxied: None,
             chosen: Vec::new(),
             fate: None,
         };
@@ -209,10 +229,11 @@ impl<'k, 'p> Symbolic<'k, 'p> {
             Arrival::Outside => self.arrive(flow, connection, &mut ended),
             Arrival::Process => self.originate(flow, connection, &mut ended),
         }
-        let flows = join(&mut self.space, ended);
+        let tell_apart = self.chains.attribution() != Attribution::Off;
+        let flows = join(&mut self.space, ended, tell_apart);
         let flows = idle::limits(&mut self.space, flows);
         let flows = idle::doubt(&mut self.space, flows);
-        join(&mut self.space, flows)
+        join(&mut self.space, flows, tell_apart)
     }
 
     fn arrive(&mut self, flow: Flow, connection: Connection, ended: &mut Vec<Flow>) {
@@ -221,7 +242,6 @@ impl<'k, 'p> Symbolic<'k, 'p> {
                 let translates = is_translated(&flow);
                 let flows = self.table(TableName::Mangle, Hook::Prerouting, vec![flow], ended);
                 let flows = self.nat(Hook::Prerouting, flows, translates, ended);
-                let flows = self.translate(flows, translates, ended);
                 for (flow, device) in self.route(flows, ended) {
                     match device {
                         None => self.input(flow, translates, ended),
@@ -249,7 +269,6 @@ impl<'k, 'p> Symbolic<'k, 'p> {
                     let translates = is_translated(&flow);
                     let flows = self.table(TableName::Mangle, Hook::Output, vec![flow], ended);
                     let flows = self.nat(Hook::Output, flows, translates, ended);
-                    let flows = self.translate(flows, translates, ended);
                     let flows = self.table(TableName::Filter, Hook::Output, flows, ended);
                     // after a translation packets are routed anew
                     for (mut flow, device) in self.route(flows, ended) {
@@ -295,91 +314,6 @@ impl<'k, 'p> Symbolic<'k, 'p> {
         if translates { self.table(TableName::Nat, hook, flows, ended) } else { flows }
     }
 
-    /// kube-proxy: flows to a backend each. Packets that could go to several are in several flows.
-    fn translate(&mut self, flows: Vec<Flow>, translates: bool, ended: &mut Vec<Flow>) -> Vec<Flow> {
-        if !translates || self.proxy.is_empty() {
-            return flows;
-        }
-        let mut on = Vec::new();
-        for mut flow in flows {
-            // what Calico has translated already is left alone
-            if !is_translated(&flow) {
-                on.push(flow);
-                continue;
-            }
-            for (number, entry) in self.proxy.iter().enumerate() {
-                let taken = self.taken(entry);
-                let taken = flow.now.put_into(&mut self.space, taken);
-                let taken = self.space.intersection(flow.set, taken);
-                if !taken.is_empty() {
-                    flow.set = self.space.difference(flow.set, taken);
-                    self.spread(Flow { set: taken, ..flow.clone() }, number, entry, &mut on, ended);
-                }
-            }
-            if !flow.set.is_empty() {
-                on.push(flow);
-            }
-        }
-        on
-    }
-
-    /// Packets that an entry takes.
-    fn taken(&mut self, entry: &Entry) -> PacketSet {
-        let space = &mut self.space;
-        let destination = match entry.address {
-            Some(address) if address.is_ipv4() == (space.family() == Family::V4) => {
-                space.with_value(Field::Destination, number(address))
-            }
-            Some(_) => return PacketSet::NONE,
-            None => self.local,
-        };
-        let port = space.with_value(Field::DestinationPort, u128::from(entry.port));
-        let protocol = space.with_value(Field::Protocol, u128::from(entry.protocol));
-        let set = space.intersection(port, destination);
-        space.intersection(protocol, set)
-    }
-
-    fn spread(&mut self, flow: Flow, entry: usize, of: &Entry, on: &mut Vec<Flow>, ended: &mut Vec<Flow>) {
-        let process = flow.now.set.contains(&(Field::InInterface, u128::from(NO_INTERFACE)));
-        let inside = if process { PacketSet::ALL } else { self.inside };
-        let from_inside = self.space.intersection(flow.set, inside);
-        let from_outside = self.space.difference(flow.set, inside);
-        let allowed = match of.sources.is_empty() {
-            true => PacketSet::ALL,
-            false => {
-                let ranges = ranges(&of.sources, self.space.family());
-                self.space.with(Field::Source, &ranges)
-            }
-        };
-        let kept_out = self.space.difference(from_outside, allowed);
-        let from_outside = self.space.intersection(from_outside, allowed);
-        let lost = |set: PacketSet, told: bool| Flow {
-            set,
-            proxied: Some(Proxied { entry, backend: None }),
-            fate: Some(Fate::NoBackend { told }),
-            ..flow.clone()
-        };
-        if !kept_out.is_empty() {
-            ended.push(lost(kept_out, false));
-        }
-        for (set, backends) in [(from_inside, &of.from_inside), (from_outside, &of.backends)] {
-            let v4 = self.space.family() == Family::V4;
-            let mut backends = backends.iter().filter(|backend| backend.address.is_ipv4() == v4).peekable();
-            if set.is_empty() {
-                continue;
-            }
-            if backends.peek().is_none() {
-                ended.push(lost(set, !of.local_only));
-            }
-            for backend in backends {
-                let proxied = Some(Proxied { entry, backend: Some((backend.address, backend.port)) });
-                let mut next = Flow { set, proxied, ..flow.clone() };
-                next.now.translate(Some(number(backend.address)), Some(u128::from(backend.port)));
-                on.push(next);
-            }
-        }
-    }
-
     /// Asks one table at one hook: flows that go on; the others are added to `ended`.
     fn table(&mut self, name: TableName, hook: Hook, flows: Vec<Flow>, ended: &mut Vec<Flow>) -> Vec<Flow> {
         let Some(chain) = self.chains.machine().table(name).hook(hook.chain()) else { return flows };
@@ -414,7 +348,35 @@ impl<'k, 'p> Symbolic<'k, 'p> {
                 }
             }
         }
-        join(&mut self.space, on)
+        join(&mut self.space, on, true)
+    }
+
+    /// The packets of a flow as they are at its end; of interfaces and conntrack they say nothing.
+    pub fn leaving(&mut self, flow: &Flow) -> PacketSet {
+        let space = &mut self.space;
+        let mut set = flow.set;
+        for field in [Field::InInterface, Field::OutInterface, Field::State] {
+            set = space.forget(set, field);
+        }
+        let to = flow.now.to;
+        let rewritten = [
+            (Field::Source, flow.now.from),
+            (Field::Destination, to.and_then(|to| to.addresses)),
+            (Field::DestinationPort, to.and_then(|to| to.ports)),
+        ];
+        for (field, part) in rewritten {
+            if let Some(value) = flow.now.value(field) {
+                set = space.rewrite(set, field, &[part.unwrap_or((value, value))]);
+            }
+        }
+        // with another source a packet may get another source port
+        if flow.now.from.is_some() {
+            let with_ports = with_ports(space);
+            let (with, without) = (space.intersection(set, with_ports), space.difference(set, with_ports));
+            let with = space.forget(with, Field::SourcePort);
+            set = space.union(with, without);
+        }
+        set
     }
 
     /// Some packets the kernel does not answer.
@@ -516,17 +478,17 @@ fn is_translated(flow: &Flow) -> bool {
     flow.now.set.contains(&(Field::State, new))
 }
 
-/// Flows with one fate are one.
-fn join(space: &mut Space, flows: Vec<Flow>) -> Vec<Flow> {
+/// Flows with one fate are one. `tell_apart`: unless something else has become of them on their way.
+fn join(space: &mut Space, flows: Vec<Flow>, tell_apart: bool) -> Vec<Flow> {
     let mut joined: Vec<Flow> = Vec::new();
     for flow in flows {
         let same = |own: &&mut Flow| {
             own.fate == flow.fate
-                && own.proxied == flow.proxied
                 && own.by == flow.by
                 && own.limits == flow.limits
                 && own.doubt == flow.doubt
-                && (flow.fate.is_some() || (own.now == flow.now && own.chosen == flow.chosen))
+                && ((flow.fate.is_some() && !tell_apart) || own.now == flow.now)
+                && (flow.fate.is_some() || own.chosen == flow.chosen)
         };
         match joined.iter_mut().find(same) {
             Some(own) => {

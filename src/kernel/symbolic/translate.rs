@@ -60,15 +60,80 @@ impl Symbolic<'_, '_> {
                 self.network(flow, *net, on);
                 None
             }
-            // the translated source decides nothing after this, unless the node sends to itself: that is not followed
+            Action::Snat(to) => {
+                let addresses = to.addresses.map(|(first, last)| (number(first), number(last)));
+                self.sources(flow, addresses, to, hook, on);
+                None
+            }
+            Action::Masquerade(to) => {
+                let device = flow.now.value(Field::OutInterface).and_then(|own| u16::try_from(own).ok());
+                let device = self.interfaces.name(device.unwrap_or_default());
+                match self.routes.source_on(family, &device) {
+                    Some(own) => {
+                        self.sources(flow, Some((own, own)), to, hook, on);
+                        None
+                    }
+                    // there is no address to give
+                    None => Some(flow),
+                }
+            }
+            // networks of sources: what the node sends to itself is not followed
             _ => {
-                let to_itself =
-                    hook == Hook::Postrouting && flow.now.leaves_on(self.interfaces.number(LOOPBACK));
-                let doubt = if to_itself { Doubt::Target } else { flow.doubt };
+                let doubt = if self.is_to_itself(&flow, hook) { Doubt::Target } else { flow.doubt };
                 on.push(Flow { doubt, ..flow });
                 None
             }
         }
+    }
+
+    /// The node sends them to itself: they come in again, and rules look at them once more.
+    fn is_to_itself(&self, flow: &Flow, hook: Hook) -> bool {
+        hook == Hook::Postrouting && flow.now.leaves_on(self.interfaces.number(LOOPBACK))
+    }
+
+    /// Gives packets one of these sources, and perhaps another source port.
+    fn sources(
+        &mut self,
+        mut flow: Flow,
+        addresses: Option<Range>,
+        to: &Translation,
+        hook: Hook,
+        on: &mut Vec<Flow>,
+    ) {
+        let other_ports = to.ports.is_some() || to.random || to.random_fully;
+        let one = addresses.is_none_or(|(first, last)| first == last);
+        // on this node only rules behind the loopback interface look at it, and not at what they do not ask for
+        let is_followed = one && !(other_ports && self.asks_for_source_ports());
+        if self.is_to_itself(&flow, hook) && !is_followed {
+            flow.doubt = Doubt::Target;
+        }
+        let Some(addresses) = addresses else { return on.push(flow) };
+        if one && !other_ports {
+            // one to the same is none
+            let same = self.space.with(Field::Source, &[addresses]);
+            if let Some(same) = self.take(&mut flow, same) {
+                on.push(same);
+            }
+        }
+        if !flow.set.is_empty() {
+            flow.now.masquerade(addresses);
+            on.push(flow);
+        }
+    }
+
+    fn asks_for_source_ports(&self) -> bool {
+        let tables = self.chains.machine().tables().iter();
+        let mut rules = tables.flat_map(|table| table.chains()).flat_map(|chain| &chain.rules);
+        rules.any(|rule| {
+            rule.conditions.iter().any(|condition| {
+                matches!(
+                    condition.on,
+                    On::Ports(Side::Source, _)
+                        | On::Port(Side::Source, ..)
+                        | On::Set(_, SetLookup::SourcePort)
+                )
+            })
+        })
     }
 
     /// By the interface that packets came in on.
@@ -174,6 +239,7 @@ impl Symbolic<'_, '_> {
         }
         if !flow.set.is_empty() {
             flow.now.translate(to.addresses.map(|(first, _)| first), to.ports.map(|(first, _)| first));
+            flow.now.to = Some(to);
             on.push(flow);
         }
     }
@@ -191,6 +257,7 @@ impl Symbolic<'_, '_> {
                 let Some(mut taken) = self.take(&mut flow, own) else { continue };
                 if *block != first {
                     taken.now.translate(Some(*from), None);
+                    taken.now.to = Some(Chosen { addresses: Some((*from, *to)), ports: None });
                 }
                 on.push(taken);
             }

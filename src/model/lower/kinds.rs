@@ -29,6 +29,8 @@ pub enum Kind {
     BgpConfiguration,
     ClusterInformation,
     KubeControllersConfiguration,
+    ConfigMap,
+    KubeProxyConfiguration,
 }
 
 /// What is known about an `apiVersion` and `kind`.
@@ -108,6 +110,11 @@ pub fn classify(api_version: &str, kind: &str) -> Known {
         ("v1", "Node") => kubernetes(Kind::Node),
         ("v1", "Service") => kubernetes(Kind::Service),
         ("v1", "Endpoints") => kubernetes(Kind::Endpoints),
+        // only kube-proxy's is looked into
+        ("v1", "ConfigMap") => kubernetes(Kind::ConfigMap),
+        ("kubeproxy.config.k8s.io/v1alpha1", "KubeProxyConfiguration") => {
+            kubernetes(Kind::KubeProxyConfiguration)
+        }
         ("v1", "ReplicationController")
         | ("apps/v1", "DaemonSet" | "Deployment" | "StatefulSet" | "ReplicaSet")
         | ("batch/v1", "Job" | "CronJob") => kubernetes(Kind::Controller),
@@ -178,7 +185,7 @@ mod tests {
     fn kinds_and_their_doors() {
         assert_eq!(classify("projectcalico.org/v3", "Tier"), Known::Kind(Kind::Tier, Door::Calicoctl));
         assert_eq!(classify("crd.projectcalico.org/v1", "Tier"), Known::Kind(Kind::Tier, Door::Crd));
-        assert_eq!(classify("v1", "ConfigMap"), Known::PassedOver);
+        assert_eq!(classify("v1", "Secret"), Known::PassedOver);
         assert_eq!(classify("measure/v1", "NodeInterfaces"), Known::PassedOver);
         assert_eq!(classify("networking.k8s.io/v1", "Ingress"), Known::PassedOver);
         assert_eq!(classify("projectcalico.org/v3", "BGPPeer"), Known::PassedOver);

@@ -9,6 +9,7 @@ mod config;
 mod core;
 mod host_endpoint;
 pub mod kinds;
+mod kube_proxy;
 mod meta;
 mod network_policy;
 mod network_set;
@@ -56,8 +57,9 @@ fn judge(object: &Object<'_>) -> Lowered {
         return malformed;
     }
     match kinds::classify(object.api_version, object.kind) {
+        Known::Kind(Kind::ConfigMap, _) if !kube_proxy::is_its_config_map(object) => passed_over(),
         Known::Kind(kind, door) => one(object, kind, door),
-        Known::PassedOver => Lowered { outcome: Outcome::PassedOver, diagnostics: Vec::new(), subject: None },
+        Known::PassedOver => passed_over(),
         Known::Unreadable { message, help } => {
             let at = object.root.get("apiVersion").unwrap_or(object.root).at();
             let diagnostic = Diagnostic::error("unsupported-kind", at, message).help(help);
@@ -78,6 +80,10 @@ fn judge(object: &Object<'_>) -> Lowered {
             Lowered { outcome: Outcome::Malformed, diagnostics: vec![diagnostic], subject: None }
         }
     }
+}
+
+fn passed_over() -> Lowered {
+    Lowered { outcome: Outcome::PassedOver, diagnostics: Vec::new(), subject: None }
 }
 
 /// What every object must have.
@@ -108,6 +114,8 @@ fn one(object: &Object<'_>, kind: Kind, door: Door) -> Lowered {
         // a cluster has hundreds of thousands of these: they have ways of their own
         Kind::Pod => return pod::lower(object),
         Kind::EndpointSlice => return service::endpoint_slice(object),
+        Kind::ConfigMap => return kube_proxy::config_map(object),
+        Kind::KubeProxyConfiguration => return kube_proxy::configuration(object),
         _ => {}
     }
     let mut findings = Findings::new(door, object.kind);
@@ -142,7 +150,7 @@ fn resource(object: &Object<'_>, kind: Kind, findings: &mut Findings<'_>) -> Opt
         return None;
     }
     Some(match kind {
-        Kind::Pod | Kind::EndpointSlice => return None,
+        Kind::Pod | Kind::EndpointSlice | Kind::ConfigMap | Kind::KubeProxyConfiguration => return None,
         Kind::Namespace => Resource::Namespace(core::namespace(object, findings)),
         Kind::ServiceAccount => Resource::ServiceAccount(core::service_account(object, findings)),
         Kind::Node => Resource::Node(core::node(object, findings)),

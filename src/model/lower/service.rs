@@ -24,8 +24,9 @@ pub fn service(object: &Object<'_>, findings: &mut Findings<'_>) -> Service {
         cluster_ips.push(spec.spanned("clusterIP"));
     }
     cluster_ips.retain(|ip| !ip.value.is_empty() && &*ip.value != "None");
-    let mut load_balancer =
-        root.sub("status").sub("loadBalancer").subs("ingress").map(|i| i.spanned("ip")).collect::<Vec<_>>();
+    let load_balancer =
+        root.sub("status").sub("loadBalancer").subs("ingress").filter(|i| &*i.text("ipMode") != "Proxy");
+    let mut load_balancer: Vec<_> = load_balancer.map(|ingress| ingress.spanned("ip")).collect();
     load_balancer.push(spec.spanned("loadBalancerIP"));
     load_balancer.retain(|ip| !ip.value.is_empty());
     let mut load_balancer_ips: Vec<Spanned<IpAddr>> = Vec::new();
@@ -35,8 +36,11 @@ pub fn service(object: &Object<'_>, findings: &mut Findings<'_>) -> Service {
         }
     }
     let kind = spec.text("type");
+    let meta = meta::read_leniently(object, true, findings);
     Service {
-        meta: meta::read_leniently(object, true, findings),
+        client_affinity: &*spec.text("sessionAffinity") == "ClientIP",
+        of_another_proxy: meta.labels.get("service.kubernetes.io/service-proxy-name").is_some(),
+        meta,
         kind: if kind.is_empty() { "ClusterIP".into() } else { kind },
         selector: spec
             .get("selector")
@@ -123,7 +127,9 @@ pub fn endpoints(object: &Object<'_>, findings: &mut Findings<'_>) -> Endpoints 
     for subset in root.subs("subsets") {
         // `notReadyAddresses` get no traffic
         let texts = subset.subs("addresses").map(|address| address.spanned("ip")).collect();
+        let node = |own: Reader<'_>| Some((own.text("ip").parse().ok()?, own.text("nodeName")));
         subsets.push(EndpointSubset {
+            nodes: subset.subs("addresses").filter_map(node).collect(),
             addresses: addresses(texts, "subsets.addresses", findings),
             ports: subset.items("ports").filter_map(|port| endpoint_port(port, findings)).collect(),
         });
@@ -182,6 +188,8 @@ fn slice_endpoint(node: Node<'_>) -> SliceEndpoint {
         ready: true,
         serving: true,
         terminating: false,
+        for_nodes: Vec::new(),
+        for_zones: Vec::new(),
     };
     for (key, value) in node.entries() {
         match key.text() {
@@ -190,6 +198,13 @@ fn slice_endpoint(node: Node<'_>) -> SliceEndpoint {
                 endpoint.addresses = value.items().filter_map(|item| item.text().parse().ok()).collect()
             }
             "nodeName" if !value.is_null() => endpoint.node = value.text().into(),
+            "hints" => {
+                let names = |field: &str| -> Vec<Box<str>> {
+                    let hinted = value.get(field).into_iter().flat_map(Node::items);
+                    hinted.filter_map(|one| Some(one.get("name")?.text().into())).collect()
+                };
+                (endpoint.for_nodes, endpoint.for_zones) = (names("forNodes"), names("forZones"));
+            }
             "conditions" => {
                 for (condition, value) in value.entries() {
                     let is = match value.value() {

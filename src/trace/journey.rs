@@ -1,0 +1,195 @@
+//! Packets from node to node: through the first, through a tunnel if they take one, and through the next.
+
+use super::answer::Report;
+use super::assume;
+use super::end::End;
+use super::onward::{self, Leg};
+use super::query::{Node, Query, Walked, packets_asked};
+use super::tunnel::{self, Tunnel};
+use crate::diagnostic::Diagnostic;
+use crate::felix;
+use crate::ir::{Family, Program};
+use crate::kernel::packet::number;
+use crate::kernel::route::Routes;
+use crate::kube_proxy::{self, Mode, Settings};
+use crate::resolve::view::NodeView;
+use crate::resolve::{Cluster, NodeRequest};
+use crate::space::{Field, PacketSet, Space};
+use crate::syntax::ip_route::Way;
+
+/// A node on the way.
+#[derive(Clone, Copy)]
+pub struct Stop<'s> {
+    /// as its agent sees it
+    pub view: &'s NodeView,
+    /// its kernel
+    pub node: &'s Node<'s>,
+}
+
+/// A question, followed through the nodes of a cluster.
+pub struct Journey<'j, 'r> {
+    /// the cluster
+    pub cluster: &'j Cluster<'r>,
+    /// what has been found
+    pub report: Report<'j>,
+    /// what was assumed
+    pub said: Vec<Diagnostic>,
+}
+
+/// What a node has, with kube-proxy's rules. Says what was assumed of kube-proxy.
+pub fn with_kube_proxy(
+    mut program: Program,
+    cluster: &Cluster<'_>,
+    view: &NodeView,
+    said: &mut Vec<Diagnostic>,
+) -> Program {
+    let resources = cluster.resources();
+    if !resources.services.is_empty() {
+        let settings = Settings::new(resources, view);
+        said.extend(settings.assumption());
+        kube_proxy::add(&mut program, &settings, resources, view);
+    }
+    program
+}
+
+impl Journey<'_, '_> {
+    /// Asks the first node, then those that packets go on to. False if the two ends have no family in common.
+    pub fn follow(&mut self, stop: Stop<'_>, query: &Query) -> bool {
+        let walked: Vec<Walked<'_>> =
+            [Family::V4, Family::V6].into_iter().filter_map(|family| stop.node.ask(query, family)).collect();
+        if walked.is_empty() {
+            return false;
+        }
+        let (answers, left): (Vec<_>, Vec<_>) =
+            walked.into_iter().map(|walked| (walked.answer, (walked.out, walked.space))).unzip();
+        self.report.add(&stop.view.node, query, &answers);
+        self.note_other_modes(stop.view);
+        for (out, mut space) in left {
+            let (legs, more) = onward::legs(self.cluster, stop.view, &out, &mut space);
+            if more > 0 {
+                self.report.note(format!("packets go on to {more} more nodes, which are not followed"));
+            }
+            let mut legs = legs.into_iter().peekable();
+            while let Some(name) = legs.peek().map(|leg| leg.node.clone()) {
+                let of_node: Vec<Leg> = std::iter::from_fn(|| legs.next_if(|leg| leg.node == name)).collect();
+                space = self.arrive(stop, &name, of_node, query, space);
+            }
+        }
+        true
+    }
+
+    /// What kube-proxy does in other modes than iptables is not in the rules.
+    fn note_other_modes(&mut self, view: &NodeView) {
+        let resources = self.cluster.resources();
+        let mode = Settings::new(resources, view).mode;
+        if mode != Mode::Iptables && !resources.services.is_empty() {
+            let mode = mode.name();
+            self.report.note(format!(
+                "kube-proxy works in {mode} mode here, which is not modelled: packets to services stay as they are"
+            ));
+        }
+    }
+
+    /// Packets that go to another node.
+    fn arrive(
+        &mut self,
+        from: Stop<'_>,
+        name: &str,
+        legs: Vec<Leg>,
+        query: &Query,
+        mut space: Space,
+    ) -> Space {
+        let resolved = self.cluster.view(&NodeRequest { node: name, interfaces: None });
+        self.said.extend(resolved.diagnostics);
+        let Some(view) = resolved.view else { return space };
+        let program = with_kube_proxy(felix::render(&view), self.cluster, &view, &mut self.said);
+        let routes = assume::routes(self.cluster, &view, &mut self.said);
+        let routes = Routes::new(&assume::interfaces(&view, false), &routes);
+        let node = Node::new(&view, &program, routes);
+        let to = Stop { view: &view, node: &node };
+        for leg in legs {
+            let (interface, marks) = match Tunnel::behind(&leg.device, from.view) {
+                Some((tunnel, family)) => {
+                    (tunnel.interface(family, &view), self.carry(tunnel, family, leg.mark, from, to))
+                }
+                // the mark does not leave the node
+                None => (self.interface_towards(from, to, space.family()), vec![0]),
+            };
+            for mark in marks {
+                let next = leg.query(query, from.view, &interface, &mut space);
+                let walked = node.walk(space, leg.set, &next.from, mark);
+                self.report.add(name, &next, &[walked.answer]);
+                space = walked.space;
+            }
+        }
+        space
+    }
+
+    /// The interface of a node on which packets of another come in.
+    fn interface_towards(&self, from: Stop<'_>, to: Stop<'_>, family: Family) -> String {
+        let address = self.cluster.node_net(&from.view.node, family == Family::V4);
+        match address.and_then(|net| to.node.routes().way(family, number(net.addr()))) {
+            Some(Way::Device(device)) => device.to_string(),
+            _ => assume::internal(to.view).unwrap_or_default().to_owned(),
+        }
+    }
+
+    /// The packets that carry others: out of one node, and into the other. Gives the marks of what comes out of the
+    /// tunnel there, none if nothing gets through.
+    fn carry(&mut self, by: Tunnel, family: Family, mark: u32, from: Stop<'_>, to: Stop<'_>) -> Vec<u32> {
+        let (own, other) = (&*from.view.node, &*to.view.node);
+        let ends = [own, other].map(|node| tunnel::end(self.cluster, node, family));
+        let [Some(source), Some(destination)] = ends else {
+            self.report.note(format!(
+                "the {} packets between {own} and {other} are not walked: the node's address is not known",
+                by.name()
+            ));
+            return vec![0];
+        };
+        let outer = by.outer(family, from.view, to.view);
+        let around = |node: &str| format!("node {node} ({} around these packets)", by.name());
+        let mut sender = End::address(around(own), source);
+        sender.own = true;
+        let mut query = Query {
+            from: sender,
+            to: End::address(format!("node {other}"), destination),
+            protocol: Some(outer.protocol),
+            ports: outer.port.into_iter().collect(),
+        };
+        let mut space = Space::new(family);
+        let asked = query.ranges(family);
+        let mut set = packets_asked(&mut space, &query, &asked.0, &asked.1);
+        if let Some((first, last)) = outer.source_ports {
+            let ports = space.with(Field::SourcePort, &[(first.into(), last.into())]);
+            set = space.intersection(set, ports);
+        }
+        let mut walked = from.node.walk(space, set, &query.from, by.mark_outside(mark, from.view));
+        let sent: Vec<PacketSet> =
+            walked.out.iter().filter(|out| out.device.is_some()).map(|out| out.set).collect();
+        self.report.add(own, &query, &[walked.answer]);
+        let set = walked.space.union_of(sent);
+        if set.is_empty() {
+            self.report.note(format!("{} to node {other} is blocked here: nothing arrives there", by.name()));
+            return Vec::new();
+        }
+        query.from.own = false;
+        let interface = to
+            .view
+            .interfaces
+            .iter()
+            .find(|interface| interface.addresses.iter().any(|net| net.addr() == destination));
+        query.from.interface = interface
+            .map(|interface| interface.name.clone())
+            .or_else(|| assume::internal(to.view).map(Into::into));
+        let walked = to.node.walk(walked.space, set, &query.from, 0);
+        let mut marks: Vec<u32> =
+            walked.delivered_marks().into_iter().map(|mark| by.mark_inside(mark)).collect();
+        marks.dedup();
+        self.report.add(other, &query, &[walked.answer]);
+        if marks.is_empty() {
+            self.report
+                .note(format!("{} from node {own} is blocked here: nothing comes out of it", by.name()));
+        }
+        marks
+    }
+}
