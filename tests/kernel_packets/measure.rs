@@ -38,7 +38,7 @@ pub struct Report {
 }
 
 /// Stays on one processor: frames that wait then do so in one queue, in their order.
-fn stay_on_one_processor() {
+pub fn stay_on_one_processor() {
     let mut one = CpuSet::new();
     one.set(nix::sched::sched_getcpu().expect("a processor")).expect("its number");
     sched_setaffinity(Pid::from_raw(0), &one).expect("a processor of this process");

@@ -194,6 +194,11 @@ pub fn load(program: &Program) {
     }
 }
 
+/// Loads more rules of IPv4 beside those that are there.
+pub fn restore_more(rules: &str) {
+    pipe("iptables-legacy-restore", &["--noflush"], rules);
+}
+
 /// Waits for what the kernel does in its own time.
 fn wait(what: &str, mut is_done: impl FnMut() -> bool) {
     let start = Instant::now();
