@@ -634,7 +634,6 @@ fn fate(fate: Fate, interfaces: &Interfaces) -> String {
         Fate::Dropped(hook) => format!("dropped {}", hook.name()),
         Fate::Rejected(hook) => format!("rejected {}", hook.name()),
         Fate::Unroutable => "unroutable".to_owned(),
-        Fate::NoBackend { .. } => unreachable!("there are no services"),
     }
 }
 

@@ -223,7 +223,7 @@ mod tests {
         assert_eq!(used(&["ready", "ready local", "ending local", "local"]), [vec![0, 1], vec![1]]);
         assert_eq!(used(&["ready", "ending local"]), [vec![0], vec![1]]);
         assert_eq!(used(&["ending", "ending local", ""]), [vec![0, 1], vec![1]]);
-        assert_eq!(used(&["", "local"]), [vec![], vec![]]);
+        assert_eq!(used(&["", "local"]), [Vec::<usize>::new(), Vec::new()]);
     }
 
     #[test]
