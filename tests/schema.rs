@@ -180,6 +180,17 @@ fn traces_are_valid() {
         result.stderr
     );
     assert_valid(&schema, &result.stdout, "a gateway");
+    // services, notes and rewritten sources
+    let services = "fixtures/trace/services";
+    for (file, to) in [
+        ("affinity", "service:shop/cart"),
+        ("ipvs", "service:shop/old"),
+        ("no-endpoints", "service:shop/nobody"),
+    ] {
+        let (nodes, file) = (format!("{services}/nodes.yaml"), format!("{services}/{file}.yaml"));
+        let question = ["trace", &nodes, &file, "--node", "node-1", "--from", "pod:shop/client", "--to", to];
+        assert_valid(&schema, &run(&[&question[..], &["--format", "json"]].concat()).stdout, to);
+    }
 }
 
 #[test]

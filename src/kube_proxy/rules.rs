@@ -76,8 +76,8 @@ pub fn add(program: &mut Program, settings: &Settings, resources: &Resources, vi
         for service in
             resources.services.iter().filter(|own| &*own.kind != "ExternalName" && !own.of_another_proxy)
         {
-            let ips = service.cluster_ips.iter().map(|ip| ip.value.to_canonical());
-            let Some(cluster_ip) = ips.filter(|ip| ip.is_ipv4() == v4).next() else { continue };
+            let mut ips = service.cluster_ips.iter().map(|ip| ip.value.to_canonical());
+            let Some(cluster_ip) = ips.find(|ip| ip.is_ipv4() == v4) else { continue };
             for port in &service.ports {
                 let names =
                     Names::new(&service.meta.namespace, &service.meta.name, &port.name, port.protocol);

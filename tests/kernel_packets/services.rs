@@ -322,6 +322,7 @@ fn compare() {
                 in_interface: &interface,
                 out_interface: "",
                 mark: 0,
+                connection_mark: 0,
                 state: ConntrackStates::INVALID,
                 untracked: false,
             })

@@ -2,6 +2,7 @@
 
 use super::meta;
 use super::reader::Reader;
+use crate::diagnostic::{Location, Severity};
 use crate::model::core::KubeProxy;
 use crate::model::findings::{Door, Findings};
 use crate::model::meta::Meta;
@@ -34,6 +35,11 @@ pub fn config_map(object: &Object<'_>) -> Lowered {
                 (fields(Reader::new(inner.root, Door::Kubernetes), meta.clone(), &mut wrong), wrong)
             })
         });
+        let unreadable = read.diagnostics.iter().find(|own| own.severity == Severity::Error);
+        if let Some(unreadable) = unreadable.filter(|_| text.text().contains("KubeProxyConfiguration")) {
+            refuse(&mut findings, text.at(), &unreadable.message);
+            continue;
+        }
         if let Some((configuration, wrong)) = read.values.into_iter().flatten().next() {
             wrong.iter().for_each(|reason| refuse(&mut findings, text.at(), reason));
             return findings.finish(Some(Resource::KubeProxy(configuration)));
@@ -53,7 +59,7 @@ pub fn configuration(object: &Object<'_>) -> Lowered {
     findings.finish(Some(Resource::KubeProxy(configuration)))
 }
 
-fn refuse(findings: &mut Findings<'_>, at: crate::diagnostic::Location, reason: &str) {
+fn refuse(findings: &mut Findings<'_>, at: Location, reason: &str) {
     let message = format!("kube-proxy does not start with this configuration: {reason}");
     findings.warn("kube-proxy-configuration", at, message);
 }

@@ -135,6 +135,35 @@ fn endpoints_and_slices() {
 }
 
 #[test]
+fn kube_proxy_is_configured_in_a_config_map_or_alone() {
+    let fields = "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nmode: ipvs\n\
+                  nodePortAddresses: [10.0.0.0/8]\niptables: {masqueradeBit: 15}\n";
+    let Resource::KubeProxy(alone) = stored(fields) else { panic!("no KubeProxyConfiguration") };
+    assert_eq!((&*alone.mode, alone.masquerade_bit, alone.localhost_node_ports), ("ipvs", 15, true));
+    let nets: Vec<String> = alone.node_port_addresses.iter().map(ToString::to_string).collect();
+    assert_eq!(nets, ["10.0.0.0/8"]);
+    for (is, wrong) in [("10.0.0.0/8", "10.0.0.0/33"), ("mode: ipvs", "mode: userspace")] {
+        assert_eq!(verdict(&fields.replace(is, wrong)), "stored: kube-proxy-configuration", "{wrong}");
+    }
+    let map = |name: &str, text: &str| {
+        let text: String = text.lines().map(|line| format!("    {line}\n")).collect();
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: kube-system}}\ndata:\n  \
+             kubeconfig.conf: 'apiVersion: v1'\n  config.conf: |\n{text}"
+        )
+    };
+    let Resource::KubeProxy(inside) = stored(&map("kube-proxy", fields)) else {
+        panic!("none in the ConfigMap")
+    };
+    assert_eq!((&*inside.mode, &*inside.meta.name), ("ipvs", "kube-proxy"));
+    // others are passed over, and so is one that cannot be read, but not in silence
+    assert_eq!(verdict(&map("coredns", fields)), "passed over");
+    let broken = map("kube-proxy", &format!("{fields}iptables: [\n"));
+    let said: Vec<&str> = lower_one(&broken).diagnostics.iter().map(|own| own.id).collect();
+    assert_eq!(said, ["kube-proxy-configuration"]);
+}
+
+#[test]
 fn controllers_and_calico_node() {
     let text = |kind: &str, spec: &str| {
         format!("{{apiVersion: {kind}, metadata: {{name: calico-node}}, spec: {spec}}}")
