@@ -23,7 +23,7 @@ pub fn run(args: &CheckArgs) -> io::Result<u8> {
         return explain(id);
     }
     let interfaces = args.node_addresses.as_deref().map(load::interfaces).transpose()?;
-    let loaded = load::load(&args.paths, args.jobs, InvalidMode::Fail);
+    let loaded = load::load(&args.paths, args.jobs, InvalidMode::Fail, args.calico_version);
     if loaded.unusable {
         return unusable(args, &loaded);
     }

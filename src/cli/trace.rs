@@ -33,7 +33,7 @@ pub fn run(args: &TraceArgs) -> io::Result<u8> {
     }
     let mut loaded = match &*args.paths {
         [] => Loaded::nothing(args.node.as_deref().unwrap_or(THE_NODE)),
-        paths => load::load(paths, args.jobs, args.invalid.into()),
+        paths => load::load(paths, args.jobs, args.invalid.into(), args.calico_version),
     };
     let mut said = loaded.all_diagnostics();
     let mut saved = verify::Node::default();

@@ -15,7 +15,7 @@ use std::io;
 /// Runs the command; gives the exit status.
 pub fn run(args: &VerifyArgs) -> io::Result<u8> {
     let interfaces = args.node_addresses.as_deref().map(load::interfaces).transpose()?;
-    let mut loaded = load::load(&args.paths, args.jobs, args.invalid.into());
+    let mut loaded = load::load(&args.paths, args.jobs, args.invalid.into(), args.calico_version);
     let mut said = loaded.all_diagnostics();
     let refused = args.invalid == Invalid::Fail && load::has_error(&said);
     if loaded.unusable || refused {

@@ -11,6 +11,7 @@ use crate::model::findings::{Door, Findings};
 use crate::model::text::{excerpt, scalar_text};
 use crate::model::{Lowered, Resource};
 use crate::source::Object;
+use crate::version::Facts;
 use crate::source::tree::{Node, Value};
 use crate::syntax::cidr;
 use std::net::IpAddr;
@@ -151,8 +152,8 @@ fn endpoint_port(node: Node<'_>, findings: &mut Findings<'_>) -> Option<Endpoint
 }
 
 /// Lowers an EndpointSlice, in one pass over its endpoints.
-pub fn endpoint_slice(object: &Object<'_>) -> Lowered {
-    let mut findings = Findings::new(Door::Kubernetes, "EndpointSlice");
+pub fn endpoint_slice(object: &Object<'_>, facts: &'static Facts) -> Lowered {
+    let mut findings = Findings::new(facts, Door::Kubernetes, "EndpointSlice");
     if !meta::has_name(object.root, &mut findings) {
         return findings.finish(None);
     }

@@ -349,7 +349,7 @@ fn other_configurations() {
     );
     let text = v3("ClusterInformation")("calicoVersion: v3.32.1, clusterType: k8s");
     let Resource::ClusterInformation(information) = stored(&text) else { panic!("no ClusterInformation") };
-    assert_eq!(&*information.calico_version, "v3.32.1");
+    assert_eq!(&*information.calico_version.value, "v3.32.1");
     verdicts(
         v3("KubeControllersConfiguration"),
         &[

@@ -1,0 +1,1 @@
+//! `docs/versions.md`, made from the table.
