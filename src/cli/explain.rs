@@ -17,7 +17,8 @@ use std::io;
 /// Runs the command; gives the exit status.
 pub fn run(args: &ExplainArgs) -> io::Result<u8> {
     let name = Name::parse(&args.name);
-    let loaded = (!args.paths.is_empty()).then(|| load::load(&args.paths, args.jobs, InvalidMode::Skip, args.calico_version));
+    let loaded = (!args.paths.is_empty())
+        .then(|| load::load(&args.paths, args.jobs, InvalidMode::Skip, args.calico_version));
     if let Some(loaded) = loaded.as_ref().filter(|loaded| loaded.unusable || loaded.collected.fatal) {
         messages::print(&loaded.all_diagnostics(), &loaded.files)?;
         return Ok(BAD_INPUT);

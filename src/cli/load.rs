@@ -3,10 +3,10 @@
 use super::output::naming;
 use crate::diagnostic::{Diagnostic, FileId, Location, Severity, render::SourceLines};
 use crate::model::meta::Meta;
-use crate::version::{self, CalicoVersion, Found, Told};
 use crate::model::{self, Collected, InvalidMode, core};
 use crate::source::{self, Files, Input};
 use crate::syntax::ip_addr::{self, Interface};
+use crate::version::{self, CalicoVersion, Found, Told};
 use std::fs::File;
 use std::io::{self, Read};
 use std::num::NonZero;
@@ -107,7 +107,8 @@ fn inputs(paths: &[PathBuf], again: bool) -> Vec<Input> {
     let several = paths.iter().filter(is_stdin).count() > 1;
     let input = |path: &PathBuf| {
         let stdin = is_stdin(&path);
-        let once = if stdin { !several } else { path.metadata().is_ok_and(|it| !it.is_file() && !it.is_dir()) };
+        let once =
+            if stdin { !several } else { path.metadata().is_ok_and(|it| !it.is_file() && !it.is_dir()) };
         let mut bytes = Vec::new();
         let read = match (again && once, stdin) {
             (false, _) => None,

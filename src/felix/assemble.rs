@@ -71,7 +71,8 @@ fn table(ctx: &Context, name: TableName, shared: &[Arc<Chain>]) -> Table {
     if name == TableName::Filter {
         let forced = ctx.view.policies.iter().filter(|p| p.assume_needed && !p.id.kind.is_staged());
         roots.extend(forced.flat_map(|p| {
-            [Direction::Ingress, Direction::Egress].map(|direction| group::policy_chain(ctx.view, p, direction))
+            [Direction::Ingress, Direction::Egress]
+                .map(|direction| group::policy_chain(ctx.view, p, direction))
         }));
     }
     Table { name, hooks, chains: reachable(roots, &offered) }

@@ -262,8 +262,11 @@ fn log_words(naming: Naming, id: &PolicyId) -> (&'static str, String) {
         (Naming::Kinded, kind) => (kind.short_name(), id.name.to_string()),
         (Naming::Tiered, PolicyKind::NetworkPolicy | PolicyKind::GlobalNetworkPolicy) => {
             // a Calico policy can also be called as one of Kubernetes would
-            let prefixes =
-                [("knp", "knp.default."), ("kanp", "kanp.adminnetworkpolicy."), ("kbanp", "kbanp.baselineadminnetworkpolicy.")];
+            let prefixes = [
+                ("knp", "knp.default."),
+                ("kanp", "kanp.adminnetworkpolicy."),
+                ("kbanp", "kbanp.baselineadminnetworkpolicy."),
+            ];
             let called = prefixes.into_iter().find(|(_, prefix)| id.name.starts_with(prefix));
             let kind = match (id.kind, called) {
                 (PolicyKind::NetworkPolicy, _) => "np",

@@ -1,8 +1,8 @@
 //! What there is to say about one object, and the worst that follows from it.
 
 use super::{Lowered, Outcome, Resource};
-use crate::version::Facts;
 use crate::diagnostic::{Diagnostic, Location, Severity};
+use crate::version::Facts;
 
 /// How many diagnostics one object may cause; the rest is counted.
 const MAX_PER_OBJECT: usize = 40;

@@ -193,7 +193,9 @@ mod tests {
     fn refusal(change: impl FnOnce(&mut DraftRule)) -> Option<String> {
         let mut draft = DraftRule::new(Action::Allow, AT);
         change(&mut draft);
-        rule(&draft, CalicoVersion::LATEST.facts(), &mut Selectors::default()).err().map(|refusal| refusal.reason)
+        rule(&draft, CalicoVersion::LATEST.facts(), &mut Selectors::default())
+            .err()
+            .map(|refusal| refusal.reason)
     }
 
     /// What the schema refuses as well, and so never gets here from a manifest.

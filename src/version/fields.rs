@@ -96,12 +96,7 @@ pub static FIELDS: &[FieldChange] = &[
         Change::Changed(OldField::OneOf(&["Enabled", "Disabled", "L2Only"])),
         V3_32,
     ),
-    change(
-        FELIX,
-        "spec.iptablesBackend",
-        Change::Changed(OldField::Fold(&["Auto", "Legacy", "NFT"])),
-        V3_32,
-    ),
+    change(FELIX, "spec.iptablesBackend", Change::Changed(OldField::Fold(&["Auto", "Legacy", "NFT"])), V3_32),
     change(FELIX, "spec.bpfKubeProxyHealthzPort", Change::Changed(OldField::Port), V3_32),
     change("IPPool", "spec.ipip", Change::Removed(OldField::Mapping), V3_32),
     change("IPPool", "spec.nat-outgoing", Change::Removed(OldField::Bool), V3_32),

@@ -107,7 +107,9 @@ mod tests {
         ] {
             assert_eq!(of_image(image), Some("v3.31.7"), "{image}");
         }
-        for image in ["", "calico/node", "calico/node:latest", "tigera/cnx-node:v3.21.0", "calico/cni:v3.31.7"] {
+        for image in
+            ["", "calico/node", "calico/node:latest", "tigera/cnx-node:v3.21.0", "calico/cni:v3.31.7"]
+        {
             assert_eq!(of_image(image), None, "{image}");
         }
     }

@@ -70,16 +70,15 @@ fn port_of(port: &Reader<'_>, findings: &mut Findings<'_>) -> ClusterProtocol {
         text => text,
     };
     let entry = match (port.sub_if("portNumber"), port.sub_if("portRange")) {
-        (Some(number), _) => {
-            Some((protocol(&number), PortMatch::Number(number.int("port").unwrap_or(0))))
-        }
+        (Some(number), _) => Some((protocol(&number), PortMatch::Number(number.int("port").unwrap_or(0)))),
         (None, Some(range)) => {
             let (start, end) = (range.int("start").unwrap_or(0), range.int("end").unwrap_or(0));
             Some((protocol(&range), PortMatch::Range(start, end)))
         }
         (None, None) => {
             if port.has("namedPort") {
-                let message = "felix does not know `namedPort`, and reads this entry as every port of every protocol";
+                let message =
+                    "felix does not know `namedPort`, and reads this entry as every port of every protocol";
                 findings.warn("named-port-ignored", port.at(), message);
             }
             None

@@ -109,7 +109,9 @@ pub fn written(spec: &Reader<'_>, types: &str) -> Written {
 /// An entry of `types`. Felix reads them in any case, the API server's schema, if it knows values, does not
 /// (`felix/calc/policy_sorter.go:195`, v3.31.7).
 fn direction(text: &str, findings: &Findings<'_>) -> Option<Direction> {
-    let is = |word: &str| if findings.schema_knows_values() { text == word } else { text.eq_ignore_ascii_case(word) };
+    let is = |word: &str| {
+        if findings.schema_knows_values() { text == word } else { text.eq_ignore_ascii_case(word) }
+    };
     match () {
         () if is("Ingress") => Some(Direction::Ingress),
         () if is("Egress") => Some(Direction::Egress),

@@ -27,8 +27,7 @@ pub fn felix(object: &Object<'_>, findings: &mut Findings<'_>) -> Option<FelixCo
     let mut fields = Vec::new();
     for (key, value) in spec.node().into_iter().flat_map(|node| node.entries()) {
         let known = schema::felix_config::field_name(key.text(), door == Door::Calicoctl);
-        let exists =
-            |name: &&str| !findings.facts.lacks_field("FelixConfiguration", &format!("spec.{name}"));
+        let exists = |name: &&str| !findings.facts.lacks_field("FelixConfiguration", &format!("spec.{name}"));
         let Some(name) = known.filter(exists) else {
             continue;
         };

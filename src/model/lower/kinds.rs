@@ -168,7 +168,10 @@ fn policy_api(version: &str, kind: &str, facts: &Facts) -> Known {
             "v1alpha1" => "write `apiVersion: policy.networking.k8s.io/v1alpha1`",
             _ => "write `apiVersion: policy.networking.k8s.io/v1alpha2`",
         };
-        return Known::Unreadable { message: format!("Calico reads {kind} as `{read}`, not as `{version}`"), help };
+        return Known::Unreadable {
+            message: format!("Calico reads {kind} as `{read}`, not as `{version}`"),
+            help,
+        };
     }
     match (facts.admin_kinds, admin) {
         (AdminKinds::Admin, true) => Known::Kind(

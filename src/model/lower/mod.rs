@@ -130,10 +130,9 @@ fn one(object: &Object<'_>, kind: Kind, door: Door, facts: &'static Facts) -> Lo
 fn duplicates(object: &Object<'_>, kind: Kind, findings: &mut Findings<'_>) {
     let strict = match findings.door() {
         Door::Calicoctl => true,
-        Door::Kubernetes => matches!(
-            kind,
-            Kind::NetworkPolicy | Kind::ClusterNetworkPolicy | Kind::AdminNetworkPolicy { .. }
-        ),
+        Door::Kubernetes => {
+            matches!(kind, Kind::NetworkPolicy | Kind::ClusterNetworkPolicy | Kind::AdminNetworkPolicy { .. })
+        }
         Door::Crd => false,
     };
     for duplicate in object.duplicates {

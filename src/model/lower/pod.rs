@@ -8,8 +8,8 @@ use crate::model::labels::Labels;
 use crate::model::text::excerpt;
 use crate::model::{Lowered, Resource};
 use crate::source::Object;
-use crate::version::Facts;
 use crate::source::tree::{Node, Value};
+use crate::version::Facts;
 
 /// Lowers a Pod. What Calico does not read is not looked at.
 pub fn lower(object: &Object<'_>, facts: &'static Facts) -> Lowered {

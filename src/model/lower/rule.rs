@@ -38,7 +38,8 @@ fn action(reader: &Reader<'_>, findings: &mut Findings<'_>) -> Action {
         "allow" | "" => Action::Allow,
         _ => {
             if findings.door() == Door::Crd && !findings.schema_knows_values() {
-                let reason = format!("`action: {}` makes it fail wherever the policy applies", excerpt(&written));
+                let reason =
+                    format!("`action: {}` makes it fail wherever the policy applies", excerpt(&written));
                 findings.never_in_sync(reader.at_of("action"), &reason);
             }
             Action::Allow

@@ -11,9 +11,9 @@ use crate::model::findings::{Door, Findings};
 use crate::model::text::{excerpt, scalar_text};
 use crate::model::{Lowered, Resource};
 use crate::source::Object;
-use crate::version::Facts;
 use crate::source::tree::{Node, Value};
 use crate::syntax::cidr;
+use crate::version::Facts;
 use std::net::IpAddr;
 
 /// Lowers a Service.

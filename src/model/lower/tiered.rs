@@ -42,10 +42,13 @@ pub fn by_calicoctl(kind: PolicyKind, meta: &Meta, tier: &str, findings: &mut Fi
         Some((first, _)) => first == tier,
     };
     if !fits && given(name).is_none() {
-        let reason = format!("its name `{}` does not begin with its tier, `{}.`", excerpt(name), excerpt(tier));
-        findings
-            .turn_away("bad-name", meta.at, &reason)
-            .help(format!("write `name: {}.{}`", excerpt(tier), excerpt(name.rsplit('.').next().unwrap_or(name))));
+        let reason =
+            format!("its name `{}` does not begin with its tier, `{}.`", excerpt(name), excerpt(tier));
+        findings.turn_away("bad-name", meta.at, &reason).help(format!(
+            "write `name: {}.{}`",
+            excerpt(tier),
+            excerpt(name.rsplit('.').next().unwrap_or(name))
+        ));
     }
 }
 
@@ -57,8 +60,16 @@ mod tests {
     fn names_tell_tiers() {
         let stored = |name| stored_name(name, Door::Calicoctl);
         assert_eq!((&*stored("allow"), &*stored("app.allow")), ("default.allow", "app.allow"));
-        assert_eq!((&*stored_name("allow", Door::Crd), &*stored("knp.default.a")), ("allow", "knp.default.a"));
-        for (name, own) in [("allow", "default"), ("app.allow", "app"), ("knp.default.a", "default"), ("ossg.x.y", "default")] {
+        assert_eq!(
+            (&*stored_name("allow", Door::Crd), &*stored("knp.default.a")),
+            ("allow", "knp.default.a")
+        );
+        for (name, own) in [
+            ("allow", "default"),
+            ("app.allow", "app"),
+            ("knp.default.a", "default"),
+            ("ossg.x.y", "default"),
+        ] {
             assert_eq!(tier(name), own, "{name}");
         }
     }

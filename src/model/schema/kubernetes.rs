@@ -140,10 +140,7 @@ static ADMIN_ACTION: Schema = one_of(&["Allow", "Deny", "Pass"]);
 static BASELINE_ACTION: Schema = one_of(&["Allow", "Deny"]);
 static ADMIN_PORTS: Schema = Schema::List(List {
     item: &Schema::Object(&[
-        field(
-            "portNumber",
-            &Schema::Object(&[required("port", &PORT_NUMBER), field("protocol", &STR)]),
-        ),
+        field("portNumber", &Schema::Object(&[required("port", &PORT_NUMBER), field("protocol", &STR)])),
         field("namedPort", &STR),
         field(
             "portRange",
