@@ -152,6 +152,10 @@ fn write_text(args: &CompileArgs, loaded: &Loaded, program: &Program, output: &O
         });
         output.write(&format!("{word}.{version}.rules"), |out| out.write_all(text.as_bytes()))
     };
+    if titled {
+        let version = loaded.version.phrase();
+        Output::Stdout.write("", |out| writeln!(out, "# {version}"))?;
+    }
     if wants(args, Emit::Iptables) {
         rules(&program.v4, "# iptables\n", "v4")?;
     }

@@ -60,32 +60,69 @@ impl SourceLines for Files {
     }
 }
 
-/// Reads all paths, for the version of Calico that is asked for, else for the one that they tell. What
-/// they tell is known when all is read, so input of another version than the newest is read twice.
+/// Reads all paths, for the version of Calico that is asked for, else for the one that they tell.
 pub fn load(
     paths: &[PathBuf],
     jobs: Option<NonZero<usize>>,
     invalid: InvalidMode,
     asked: Option<CalicoVersion>,
 ) -> Loaded {
-    let inputs = inputs(paths, asked.is_none());
-    let options = source::Options { threads: jobs.map_or(0, NonZero::get) };
-    let read = |version: CalicoVersion| {
-        let facts = version.facts();
-        let read = source::read(&inputs, &options, |object| model::lower(object, facts));
-        let objects = read.values.len();
-        let collected = model::collect(read.values, invalid, facts);
-        (read.files, read.diagnostics, objects, collected)
-    };
-    let mut first = read(asked.unwrap_or(CalicoVersion::LATEST));
-    let version = match asked {
-        Some(version) => Found { version, told: Told::Asked, diagnostics: Vec::new() },
-        None => version::found(&first.3.resources),
-    };
-    if asked.is_none() && version.version != CalicoVersion::LATEST {
-        first = read(version.version);
+    Sources::new(paths, jobs, invalid, asked.is_none()).load(asked)
+}
+
+/// What can be read several times, for several versions of Calico.
+pub struct Sources {
+    inputs: Vec<Input>,
+    options: source::Options,
+    invalid: InvalidMode,
+}
+
+/// One reading.
+struct Reading {
+    files: Files,
+    said: Vec<Diagnostic>,
+    objects: usize,
+    collected: Collected,
+}
+
+impl Sources {
+    /// All paths. `again`: they are to be read more than once.
+    pub fn new(paths: &[PathBuf], jobs: Option<NonZero<usize>>, invalid: InvalidMode, again: bool) -> Self {
+        let options = source::Options { threads: jobs.map_or(0, NonZero::get) };
+        Sources { inputs: inputs(paths, again), options, invalid }
     }
-    let (files, said, objects, collected) = first;
+
+    fn read(&self, version: CalicoVersion) -> Reading {
+        let facts = version.facts();
+        let read = source::read(&self.inputs, &self.options, |object| model::lower(object, facts));
+        let objects = read.values.len();
+        let collected = model::collect(read.values, self.invalid, facts);
+        Reading { files: read.files, said: read.diagnostics, objects, collected }
+    }
+
+    /// What a cluster of a version would store.
+    pub fn collected(&self, version: CalicoVersion) -> Collected {
+        self.read(version).collected
+    }
+
+    /// Reads for the version that is asked for, else for the one that the manifests tell. What they tell is
+    /// known when all is read, so input of another version than the newest is read twice.
+    pub fn load(&self, asked: Option<CalicoVersion>) -> Loaded {
+        let mut reading = self.read(asked.unwrap_or(CalicoVersion::LATEST));
+        let version = match asked {
+            Some(version) => Found { version, told: Told::Asked, diagnostics: Vec::new() },
+            None => version::found(&reading.collected.resources),
+        };
+        if asked.is_none() && version.version != CalicoVersion::LATEST {
+            reading = self.read(version.version);
+        }
+        finish(reading, version)
+    }
+}
+
+/// Adds what there is to say about the input as a whole.
+fn finish(reading: Reading, version: Found) -> Loaded {
+    let Reading { files, said, objects, collected } = reading;
     let malformed = has_error(&said);
     let nothing = objects == 0 && !malformed;
     let mut diagnostics = said;

@@ -141,6 +141,9 @@ impl Traced<'_> {
             report.add(&view.node, &query, &node.ask(&query));
         }
         messages::print(&said, &loaded.files)?;
+        if !self.dumped {
+            report.under(&loaded.version);
+        }
         match args.format {
             Format::Text => Output::Stdout.write("", |out| out.write_all(report.text().as_bytes()))?,
             Format::Json => Output::Stdout.write("", |out| out.write_all(&to_json(&report.document())?))?,

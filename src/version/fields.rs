@@ -38,10 +38,12 @@ pub enum OldField {
     Duration,
     /// a mapping that is not looked into
     Mapping,
-    /// one of these, to the API server
-    OneOf(&'static [&'static str]),
-    /// one of these, to the API server in any case
-    Fold(&'static [&'static str]),
+    /// `Enabled`, `Disabled` or `L2Only`
+    Redirection,
+    /// `Auto`, `Legacy` or `NFT`, to the API server in any case
+    Backend,
+    /// the same, but the API server does not look at the text
+    Unchecked,
     /// an integer that calicoctl wants to be at least 1 and at most 65535
     Port,
 }
@@ -90,18 +92,19 @@ pub static FIELDS: &[FieldChange] = &[
     change(FELIX, "spec.bpfKubeProxyEndpointSlicesEnabled", Change::Removed(OldField::Bool), V3_32),
     change(FELIX, "spec.iptablesLockFilePath", Change::Removed(OldField::Text), V3_32),
     change(FELIX, "spec.iptablesLockTimeout", Change::Removed(OldField::Duration), V3_32),
-    change(
-        FELIX,
-        "spec.bpfRedirectToPeer",
-        Change::Changed(OldField::OneOf(&["Enabled", "Disabled", "L2Only"])),
-        V3_32,
-    ),
-    change(FELIX, "spec.iptablesBackend", Change::Changed(OldField::Fold(&["Auto", "Legacy", "NFT"])), V3_32),
+    change(FELIX, "spec.bpfRedirectToPeer", Change::Changed(OldField::Redirection), V3_32),
+    change(FELIX, "spec.iptablesBackend", Change::Changed(OldField::Backend), V3_32),
     change(FELIX, "spec.bpfKubeProxyHealthzPort", Change::Changed(OldField::Port), V3_32),
     change("IPPool", "spec.ipip", Change::Removed(OldField::Mapping), V3_32),
     change("IPPool", "spec.nat-outgoing", Change::Removed(OldField::Bool), V3_32),
     added("IPPool", "status", V3_32),
     added("Tier", "status", V3_32),
+    change(BGP, "spec.bindMode", Change::Changed(OldField::Unchecked), V3_32),
+    change(BGP, "spec.logSeverityScreen", Change::Changed(OldField::Unchecked), V3_32),
+    change(BGP, "spec.prefixAdvertisements.cidr", Change::Changed(OldField::Unchecked), V3_32),
+    change(BGP, "spec.serviceClusterIPs.cidr", Change::Changed(OldField::Unchecked), V3_32),
+    change(BGP, "spec.serviceExternalIPs.cidr", Change::Changed(OldField::Unchecked), V3_32),
+    change(BGP, "spec.serviceLoadBalancerIPs.cidr", Change::Changed(OldField::Unchecked), V3_32),
     added(BGP, "spec.ipv4NormalRoutePriority", V3_32),
     added(BGP, "spec.ipv6NormalRoutePriority", V3_32),
     added(BGP, "spec.programClusterRoutes", V3_32),

@@ -30,12 +30,22 @@ pub struct Found {
 
 impl Told {
     /// How it is known, in a few words; "" where it was asked for.
-    pub fn words(self) -> &'static str {
+    fn words(self) -> &'static str {
         match self {
             Told::Asked => "",
             Told::Image(_) => "by the image of calico-node",
             Told::ClusterInformation(_) => "by ClusterInformation",
             Told::Nobody => "assumed",
+        }
+    }
+}
+
+impl Found {
+    /// `under Calico v3.31 (by the image of calico-node)`, for reports.
+    pub fn phrase(&self) -> String {
+        match self.told.words() {
+            "" => format!("under Calico {}", self.version),
+            words => format!("under Calico {} ({words})", self.version),
         }
     }
 }

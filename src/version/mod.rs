@@ -19,7 +19,7 @@ mod fields;
 mod found;
 pub mod page;
 
-pub use facts::{AdminKinds, Area, Facts, HostsFrom, Naming, NftablesMode, TierOf};
+pub use facts::{AdminKinds, Area, Facts, HostsFrom, Naming, NftablesMode, Row, TierOf};
 pub use fields::OldField;
 pub use found::{Found, Told, found, of_image};
 
@@ -76,6 +76,23 @@ impl CalicoVersion {
         found.ok_or_else(|| format!("the rules of Calico {name} are not known: those of {} are", known()))
     }
 
+    /// Reads `OLD..NEW`, two versions as [`parse`](Self::parse) reads them.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the text, as the end of a sentence.
+    pub fn parse_two(text: &str) -> Result<(Self, Self), String> {
+        let (old, new) = text
+            .split_once("..")
+            .ok_or_else(|| format!("`{text}` is no pair of versions: write `v3.31..v3.32`"))?;
+        Ok((CalicoVersion::parse(old)?, CalicoVersion::parse(new)?))
+    }
+
+    /// The versions in which something holds, the oldest first.
+    pub fn in_which(holds: impl Fn(&Facts) -> bool) -> Vec<CalicoVersion> {
+        CalicoVersion::ALL.into_iter().filter(|version| holds(version.facts())).collect()
+    }
+
     /// The known version that is nearest to one that is not; `None` for a text that is no version.
     fn nearest(text: &str) -> Option<Self> {
         let wanted = numbers(text)?;
@@ -117,6 +134,14 @@ mod tests {
         }
         for text in ["", "v3", "3.x", "latest", "v3.29.1", "v3.33.0", "v4.31"] {
             assert!(CalicoVersion::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn two_versions_are_read_from_one_text() {
+        assert_eq!(CalicoVersion::parse_two("v3.30..v3.32.1"), Ok((V3_30, V3_32)));
+        for text in ["v3.30", "v3.30..", "..v3.32", "v3.30..v3.99"] {
+            assert!(CalicoVersion::parse_two(text).is_err(), "{text}");
         }
     }
 

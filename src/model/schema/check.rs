@@ -1,7 +1,7 @@
 //! Compares an object with its [`Schema`].
 
 use super::leaf::leaf;
-use super::{Check, FULL, Field, List, STR, Schema, int, string, suggest};
+use super::{Check, FULL, Field, List, STR, Schema, Str, int, string, suggest};
 use crate::model::findings::{Door, Findings};
 use crate::model::text::excerpt;
 use crate::source::tree::{Node, Value};
@@ -99,8 +99,16 @@ fn object(node: Node<'_>, fields: &'static [Field], path: &Path<'_>, findings: &
         // null is the zero value to Go, and pruned by the API server
         seen[index] = !value.is_null();
         if seen[index] {
+            let schema = fields[index].schema;
             let old = other.then(|| findings.facts.old_field(findings.kind(), &here.without_places()));
-            walk(value, old.flatten().map_or(fields[index].schema, old_schema), &here, findings);
+            match (old.flatten(), schema) {
+                (Some(OldField::Unchecked), Schema::Str(spec)) => {
+                    let unchecked = Schema::Str(Str { schema: Check::Any, tag: spec.tag });
+                    walk(value, &unchecked, &here, findings);
+                }
+                (Some(old), _) => walk(value, old_schema(old), &here, findings),
+                (None, _) => walk(value, schema, &here, findings),
+            }
         }
     }
     for (field, seen) in fields.iter().zip(seen) {
@@ -123,17 +131,17 @@ fn removed(here: &Path<'_>, findings: &Findings<'_>) -> Option<OldField> {
 
 /// The schema of a field as it was before a version changed it.
 fn old_schema(old: OldField) -> &'static Schema {
-    static ENABLED: Schema = string(Check::OneOf(&["Enabled", "Disabled", "L2Only"]), Check::Any);
+    static REDIRECTION: Schema = string(Check::OneOf(&["Enabled", "Disabled", "L2Only"]), Check::Any);
     static BACKEND: Schema =
         string(Check::Fold(&["Auto", "Legacy", "NFT"]), Check::OneOf(&["Auto", "NFT", "Legacy"]));
     static PORT: Schema = int(FULL, FULL, (1, 65_535));
     match old {
         OldField::Bool => &Schema::Bool,
-        OldField::Text => &STR,
+        OldField::Text | OldField::Unchecked => &STR,
         OldField::Duration => &Schema::Duration,
         OldField::Mapping => &Schema::Any,
-        OldField::OneOf(_) => &ENABLED,
-        OldField::Fold(_) => &BACKEND,
+        OldField::Redirection => &REDIRECTION,
+        OldField::Backend => &BACKEND,
         OldField::Port => &PORT,
     }
 }

@@ -378,7 +378,7 @@ fn kinds_that_are_none() {
             ("apiVersion: v1, kind: policy", "malformed: unsupported-kind"),
             (
                 "apiVersion: policy.networking.k8s.io/v1alpha1, kind: AdminNetworkPolicy",
-                "malformed: unsupported-kind",
+                "refused: unsupported-kind",
             ),
             ("apiVersion: measure/v1, kind: NodeInterfaces", "passed over"),
             ("apiVersion: v1, kind: ConfigMap", "passed over"),
