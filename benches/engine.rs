@@ -160,8 +160,10 @@ fn cluster(numbers: &mut Numbers, policies: usize) -> String {
 
 /// A cluster's node as its agent would see it, handed to `work` with its addresses.
 fn with_view<T>(cluster: &Path, work: impl FnOnce(NodeView, &[Interface]) -> T) -> T {
-    let read = source::read(&[Input::Path(cluster.to_owned())], &Options::default(), lower);
-    let collected = collect(read.values, InvalidMode::Fail);
+    let read = source::read(&[Input::Path(cluster.to_owned())], &Options::default(), |object| {
+        lower(object, Default::default())
+    });
+    let collected = collect(read.values, InvalidMode::Fail, Default::default());
     assert!(!collected.fatal, "{:?}", collected.diagnostics.first());
     let cluster = Cluster::new(&collected.resources);
     let addresses = ip_addr::parse(

@@ -21,6 +21,8 @@
 //! | [`optimize`] | rules → fewer rules that mean the same, and the proof |
 //! | [`dump`] | dumps of a node → rules and sets |
 //! | [`verify`] | rules, and dumps of a node → where they differ |
+//! | [`upgrade`] | one input read for two versions of Calico → a node under both |
+//! | [`version`] | everything in which versions of Calico differ: all stages ask it |
 //!
 //! No stage prints, exits or reads files but [`source`] and [`cli`].
 
@@ -43,4 +45,6 @@ pub mod source;
 pub mod space;
 pub mod syntax;
 pub mod trace;
+pub mod upgrade;
 pub mod verify;
+pub mod version;

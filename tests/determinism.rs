@@ -24,10 +24,12 @@ fn compile(text: &str, threads: usize) -> String {
     let name = format!("determinism-{}.yaml", NUMBER.fetch_add(1, Ordering::Relaxed));
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::write(&path, text).unwrap();
-    let read = source::read(&[Input::Path(path.clone())], &Options { threads }, lower);
+    let read = source::read(&[Input::Path(path.clone())], &Options { threads }, |object| {
+        lower(object, Default::default())
+    });
     std::fs::remove_file(&path).unwrap();
     assert_eq!(read.diagnostics, [], "{text}");
-    let collected = collect(read.values, InvalidMode::Fail);
+    let collected = collect(read.values, InvalidMode::Fail, Default::default());
     assert!(!collected.fatal, "{:?}", collected.diagnostics);
     let cluster = Cluster::new(&collected.resources);
     let mut out = String::new();

@@ -86,8 +86,10 @@ fn recorded_rules_and_sets_are_read_and_printed_again() {
 }
 
 fn program(case: &Path) -> Program {
-    let read = source::read(&[Input::Path(case.join("cluster.yaml"))], &Options::default(), lower);
-    let collected = collect(read.values, InvalidMode::Skip);
+    let read = source::read(&[Input::Path(case.join("cluster.yaml"))], &Options::default(), |object| {
+        lower(object, Default::default())
+    });
+    let collected = collect(read.values, InvalidMode::Skip, Default::default());
     let cluster = Cluster::new(&collected.resources);
     let addresses = fs::read_to_string(case.join("golden/ip-addr.json")).expect("a recorded file");
     let addresses = ip_addr::parse(&addresses).expect("addresses");

@@ -27,8 +27,10 @@ fn explained(text: &str, cluster: &Cluster<'_>) -> Vec<Explanation> {
 fn every_chain_set_and_hash_of_the_recorded_nodes_is_explained() {
     let mut names = 0;
     for folder in clusters() {
-        let read = source::read(&[Input::Path(folder.join("cluster.yaml"))], &Options::default(), lower);
-        let collected = collect(read.values, InvalidMode::Skip);
+        let read = source::read(&[Input::Path(folder.join("cluster.yaml"))], &Options::default(), |object| {
+            lower(object, Default::default())
+        });
+        let collected = collect(read.values, InvalidMode::Skip, Default::default());
         let cluster = Cluster::new(&collected.resources);
         let text = std::fs::read_to_string(folder.join("golden/ip-addr.json")).unwrap();
         let interfaces = ip_addr::parse(&text).unwrap();

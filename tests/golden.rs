@@ -1,6 +1,7 @@
 //! Against what Felix really programmed, byte for byte.
 //!
-//! `fixtures/golden` has a few recorded clusters of our own. A larger collection that is kept
+//! `fixtures/golden` has a few recorded clusters of our own, `fixtures/golden-versions` some of older versions
+//! of Calico. A larger collection that is kept
 //! outside the repository is used where it is found: beside it, or where `NETPOLC_SHARED` says.
 
 mod common;
@@ -28,6 +29,9 @@ const FILES: [(&str, &[&str]); 5] = [
 fn differences(case: &Path) -> Vec<String> {
     let golden = case.join("golden");
     let node = fs::read_to_string(case.join("node")).unwrap_or_else(|_| "node-1".to_owned());
+    // that of a cluster of the newest version is not said
+    let version = fs::read_to_string(case.join("calico-version")).ok();
+    let version = version.as_ref().map(|version| ["--calico-version", version.trim()]);
     let mut differences = Vec::new();
     for (name, arguments) in FILES {
         let wanted = fs::read_to_string(golden.join(name)).expect("a recorded file");
@@ -37,6 +41,7 @@ fn differences(case: &Path) -> Vec<String> {
                 .arg(case.join("cluster.yaml"))
                 .args(["--node", node.trim(), "--invalid", "skip", "--node-addresses"])
                 .arg(golden.join("ip-addr.json"))
+                .args(version.iter().flatten())
                 .args(arguments),
         );
         if !matches!(result.status, Some(0 | 1)) {
@@ -83,6 +88,9 @@ fn the_recorded_clusters_of_this_repository_are_reproduced() {
     let cases = recorded_below(&root().join("fixtures/golden"));
     assert!(cases.len() >= 6, "only {} cases", cases.len());
     assert_all_same(&cases);
+    let older = recorded_below(&root().join("fixtures/golden-versions"));
+    assert!(older.len() >= 4, "only {} cases of older versions", older.len());
+    assert_all_same(&older);
 }
 
 #[test]
@@ -97,7 +105,8 @@ fn the_whole_collection_is_reproduced_where_it_is_present() {
     let first: Vec<_> = first.lines().map(|case| collection.join(case)).collect();
     assert_all_same(&first);
 
-    let all = recorded_below(&collection);
+    let mut all = recorded_below(&collection);
+    all.extend(recorded_below(&shared.join("golden-versions")));
     let results = in_parallel(&all, |case| differences(case));
     let differ: Vec<_> =
         all.iter().zip(&results).filter(|(_, differences)| !differences.is_empty()).collect();

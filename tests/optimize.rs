@@ -37,8 +37,10 @@ fn text(path: &Path) -> String {
 
 /// A recorded cluster at its node.
 fn node(folder: &Path) -> Node {
-    let read = source::read(&[Input::Path(folder.join("cluster.yaml"))], &Options::default(), lower);
-    let collected = collect(read.values, InvalidMode::Skip);
+    let read = source::read(&[Input::Path(folder.join("cluster.yaml"))], &Options::default(), |object| {
+        lower(object, Default::default())
+    });
+    let collected = collect(read.values, InvalidMode::Skip, Default::default());
     let cluster = Cluster::new(&collected.resources);
     let golden = folder.join("golden");
     let addresses = ip_addr::parse(&text(&golden.join("ip-addr.json"))).expect("addresses");
@@ -144,8 +146,8 @@ proptest! {
     #[test]
     fn random_clusters_keep_their_meaning(objects in clusters::objects(), seed: u64) {
         let input = Input::Text { name: "cluster".to_owned(), bytes: objects.join("---\n").into_bytes() };
-        let read = source::read(&[input], &Options::default(), lower);
-        let collected = collect(read.values, InvalidMode::Skip);
+        let read = source::read(&[input], &Options::default(), |object| lower(object, Default::default()));
+        let collected = collect(read.values, InvalidMode::Skip, Default::default());
         let cluster = Cluster::new(&collected.resources);
         let request = NodeRequest { node: "node-1", interfaces: None };
         let Some(view) = cluster.view(&request).view else { return Ok(()) };

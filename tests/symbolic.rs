@@ -58,8 +58,10 @@ fn fates_of(space: &Space, flows: &[Flow], values: &[u128; Field::ALL.len()]) ->
 }
 
 fn compare(folder: &Path, family: Family, count: usize) -> usize {
-    let read = source::read(&[Input::Path(folder.join("cluster.yaml"))], &Options::default(), lower);
-    let collected = collect(read.values, InvalidMode::Skip);
+    let read = source::read(&[Input::Path(folder.join("cluster.yaml"))], &Options::default(), |object| {
+        lower(object, Default::default())
+    });
+    let collected = collect(read.values, InvalidMode::Skip, Default::default());
     let cluster = Cluster::new(&collected.resources);
     let text = |name: &str| std::fs::read_to_string(folder.join("golden").join(name)).unwrap_or_default();
     let addresses = ip_addr::parse(&text("ip-addr.json")).unwrap();

@@ -2,6 +2,7 @@
 
 use crate::diagnostic::{Confidence, Severity};
 use crate::model::InvalidMode;
+use crate::version::CalicoVersion;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -69,6 +70,11 @@ pub struct CompileArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "all_nodes")]
     pub proof: Option<PathBuf>,
 
+    /// The version of Calico that runs, such as v3.31 [default: as the image of calico-node or
+    /// ClusterInformation in the manifests says, else the newest known]
+    #[arg(long, value_name = "VERSION", value_parser = CalicoVersion::parse)]
+    pub calico_version: Option<CalicoVersion>,
+
     /// Text, or one JSON document
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
@@ -108,6 +114,11 @@ pub struct CheckArgs {
     /// The node's addresses: what `ip -j addr` prints there
     #[arg(long, value_name = "FILE", requires = "node")]
     pub node_addresses: Option<PathBuf>,
+
+    /// The version of Calico that runs, such as v3.31 [default: as the image of calico-node or
+    /// ClusterInformation in the manifests says, else the newest known]
+    #[arg(long, value_name = "VERSION", value_parser = CalicoVersion::parse)]
+    pub calico_version: Option<CalicoVersion>,
 
     /// Text, or one JSON document
     #[arg(long, value_enum, default_value = "text")]
@@ -149,6 +160,11 @@ pub struct ExplainArgs {
     #[arg(long, requires = "paths")]
     pub node: Option<String>,
 
+    /// The version of Calico that runs, such as v3.31 [default: as the image of calico-node or
+    /// ClusterInformation in the manifests says, else the newest known]
+    #[arg(long, value_name = "VERSION", value_parser = CalicoVersion::parse)]
+    pub calico_version: Option<CalicoVersion>,
+
     /// Text, or one JSON document
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
@@ -184,6 +200,11 @@ pub struct VerifyArgs {
     /// What to do with objects that a cluster would refuse: stop, or leave them out as it would
     #[arg(long, value_enum, default_value = "fail")]
     pub invalid: Invalid,
+
+    /// The version of Calico that runs, such as v3.31 [default: as the image of calico-node or
+    /// ClusterInformation in the manifests says, else the newest known]
+    #[arg(long, value_name = "VERSION", value_parser = CalicoVersion::parse)]
+    pub calico_version: Option<CalicoVersion>,
 
     /// Text, or one JSON document
     #[arg(long, value_enum, default_value = "text")]
@@ -241,6 +262,11 @@ pub struct TraceArgs {
     /// Instead of two ends: packets, one a line, to be printed with their outcomes
     #[arg(long, value_name = "FILE", required_unless_present = "from", conflicts_with = "from")]
     pub packets: Option<PathBuf>,
+
+    /// The version of Calico that runs, such as v3.31 [default: as the image of calico-node or
+    /// ClusterInformation in the manifests says, else the newest known]
+    #[arg(long, value_name = "VERSION", value_parser = CalicoVersion::parse)]
+    pub calico_version: Option<CalicoVersion>,
 
     /// Text, or one JSON document
     #[arg(long, value_enum, default_value = "text", conflicts_with = "packets")]

@@ -10,6 +10,7 @@ use crate::diagnostic::render;
 use crate::diagnostic::render::json::{Entry, Place};
 use crate::diagnostic::{Confidence, Diagnostic, Severity, Summary, order};
 use crate::model::{Fate, InvalidMode, suggest};
+use crate::version::Found;
 use serde::Serialize;
 use std::io::{self, IsTerminal};
 
@@ -23,7 +24,7 @@ pub fn run(args: &CheckArgs) -> io::Result<u8> {
         return explain(id);
     }
     let interfaces = args.node_addresses.as_deref().map(load::interfaces).transpose()?;
-    let loaded = load::load(&args.paths, args.jobs, InvalidMode::Fail);
+    let loaded = load::load(&args.paths, args.jobs, InvalidMode::Fail, args.calico_version);
     if loaded.unusable {
         return unusable(args, &loaded);
     }
@@ -74,14 +75,18 @@ fn unusable(args: &CheckArgs, loaded: &Loaded) -> io::Result<u8> {
 fn write_text(report: &Report, loaded: &Loaded) -> io::Result<()> {
     let styled = io::stdout().is_terminal();
     let mut text = render::full(&report.diagnostics, &loaded.files, styled);
-    text.push_str(&format!("{}\n{}\n", counts(&report.objects), Summary::of(&report.diagnostics)));
+    text.push_str(&format!(
+        "{}\n{}\n",
+        counts(&report.objects, &loaded.version),
+        Summary::of(&report.diagnostics)
+    ));
     let mut stdout = anstream::stdout().lock();
     io::Write::write_all(&mut stdout, text.as_bytes())?;
     io::Write::flush(&mut stdout)
 }
 
-/// `57 objects: 55 programmed, 2 ignored by Felix`.
-fn counts(objects: &[Object]) -> String {
+/// `57 objects under Calico v3.32: 55 programmed, 2 ignored by Felix`.
+fn counts(objects: &[Object], version: &Found) -> String {
     let mut parts = Vec::new();
     for outcome in Outcome::ALL {
         let count = objects.iter().filter(|object| object.outcome == outcome).count();
@@ -90,13 +95,14 @@ fn counts(objects: &[Object]) -> String {
         }
     }
     let plural = if objects.len() == 1 { "" } else { "s" };
-    format!("{} object{plural}: {}", objects.len(), parts.join(", "))
+    format!("{} object{plural} {}: {}", objects.len(), version.phrase(), parts.join(", "))
 }
 
 /// The form for programs. Its schema is `docs/schema/check.schema.json`.
 #[derive(Serialize)]
 struct Document<'a> {
     schema: &'static str,
+    calico_version: &'static str,
     summary: Summary,
     objects: Vec<ObjectEntry<'a>>,
     diagnostics: Vec<Entry<'a>>,
@@ -125,6 +131,7 @@ fn write_json(report: &Report, loaded: &Loaded) -> io::Result<()> {
     });
     let document = Document {
         schema: "netpolc.check/1",
+        calico_version: loaded.version.version.name(),
         summary: Summary::of(&report.diagnostics),
         objects: entries.collect(),
         diagnostics: render::json::entries(&report.diagnostics as &[Diagnostic], &loaded.files),

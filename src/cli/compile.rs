@@ -14,16 +14,13 @@ use crate::resolve::view::{Interface, NodeView};
 use crate::resolve::{Cluster, NodeRequest};
 use std::io;
 
-/// The version whose rules are rendered.
-const CALICO_VERSION: &str = "v3.32.1";
-
 /// Bytes of text that are collected before they are written.
 const CHUNK: usize = 1 << 20;
 
 /// Runs the command; gives the exit status.
 pub fn run(args: &CompileArgs) -> io::Result<u8> {
     let interfaces = args.node_addresses.as_deref().map(load::interfaces).transpose()?;
-    let loaded = load::load(&args.paths, args.jobs, args.invalid.into());
+    let loaded = load::load(&args.paths, args.jobs, args.invalid.into(), args.calico_version);
     let mut said = loaded.all_diagnostics();
     let refused = args.invalid == Invalid::Fail && load::has_error(&said);
     let mut status = if loaded.unusable || refused { BAD_INPUT } else { DONE };
@@ -106,7 +103,7 @@ fn write(
             families.extend(wants(args, Emit::Ip6tables).then_some(&program.v6));
             let document = emit::json::Document {
                 node: &view.node,
-                calico_version: CALICO_VERSION,
+                calico_version: loaded.version.version.name(),
                 families: &families,
                 sets: if wants(args, Emit::Ipsets) { &program.sets } else { &[] },
                 diagnostics: &diagnostics,
@@ -155,6 +152,10 @@ fn write_text(args: &CompileArgs, loaded: &Loaded, program: &Program, output: &O
         });
         output.write(&format!("{word}.{version}.rules"), |out| out.write_all(text.as_bytes()))
     };
+    if titled {
+        let version = loaded.version.phrase();
+        Output::Stdout.write("", |out| writeln!(out, "# {version}"))?;
+    }
     if wants(args, Emit::Iptables) {
         rules(&program.v4, "# iptables\n", "v4")?;
     }

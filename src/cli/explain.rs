@@ -1,7 +1,7 @@
 //! `netpolc explain`: a name on a node → what is behind it.
 
 use super::args::{ExplainArgs, Format};
-use super::load::{self, Loaded};
+use super::load::{Loaded, Sources};
 use super::output::{Output, to_json};
 use super::{BAD_INPUT, DONE, FINDINGS, messages};
 use crate::diagnostic::render::json::Place;
@@ -9,6 +9,7 @@ use crate::diagnostic::render::printable;
 use crate::explain::{self, Explanation, Name};
 use crate::model::InvalidMode;
 use crate::resolve::{Cluster, NodeRequest};
+use crate::version::CalicoVersion;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use std::fmt::Write;
@@ -17,7 +18,9 @@ use std::io;
 /// Runs the command; gives the exit status.
 pub fn run(args: &ExplainArgs) -> io::Result<u8> {
     let name = Name::parse(&args.name);
-    let loaded = (!args.paths.is_empty()).then(|| load::load(&args.paths, args.jobs, InvalidMode::Skip));
+    let sources =
+        (!args.paths.is_empty()).then(|| Sources::new(&args.paths, args.jobs, InvalidMode::Skip, true));
+    let loaded = sources.as_ref().map(|sources| sources.load(args.calico_version));
     if let Some(loaded) = loaded.as_ref().filter(|loaded| loaded.unusable || loaded.collected.fatal) {
         messages::print(&loaded.all_diagnostics(), &loaded.files)?;
         return Ok(BAD_INPUT);
@@ -31,6 +34,10 @@ pub fn run(args: &ExplainArgs) -> io::Result<u8> {
         }
     }
     let found = explain::explain(&name, cluster.as_ref(), args.node.as_deref());
+    let elsewhere = match (&sources, &loaded) {
+        (Some(sources), Some(loaded)) if found.is_empty() => others(sources, loaded, &name, args),
+        _ => Vec::new(),
+    };
     match args.format {
         Format::Text => {
             Output::Stdout.write("", |out| out.write_all(text(&found, loaded.as_ref()).as_bytes()))?
@@ -39,22 +46,47 @@ pub fn run(args: &ExplainArgs) -> io::Result<u8> {
             let document = Document {
                 schema: "netpolc.explain/1",
                 name: &args.name,
+                calico_version: loaded.as_ref().map(|loaded| loaded.version.version.name()),
+                other_versions: elsewhere.iter().map(|version| version.name()).collect(),
                 explanations: found.iter().map(|one| Entry::new(one, loaded.as_ref())).collect(),
             };
             Output::Stdout.write("", |out| out.write_all(&to_json(&document)?))?;
         }
     }
     if found.is_empty() {
-        let hint = match loaded {
-            Some(_) => {
-                "the names of a node depend on all of the cluster: is the input whole, and of the same version?"
+        let called = printable(&args.name);
+        let names: Vec<&str> = elsewhere.iter().map(|version| version.name()).collect();
+        match (&loaded, &*names) {
+            (None, _) => {
+                anstream::eprintln!("nothing is called `{called}`; name the cluster's manifests after it")
             }
-            None => "name the cluster's manifests after it",
-        };
-        anstream::eprintln!("nothing is called `{}`; {hint}", printable(&args.name));
+            (Some(_), []) => anstream::eprintln!(
+                "nothing is called `{called}`; no known version of Calico has that name here, and the names of a node \
+                 depend on all of the cluster: is the input whole?"
+            ),
+            (Some(loaded), [first, ..]) => anstream::eprintln!(
+                "nothing is called `{called}` {}, but under {}: ask with `--calico-version {first}`",
+                loaded.version.phrase(),
+                names.join(" and ")
+            ),
+        }
         return Ok(FINDINGS);
     }
     Ok(DONE)
+}
+
+/// The other versions under which something is called so.
+fn others(sources: &Sources, loaded: &Loaded, name: &Name, args: &ExplainArgs) -> Vec<CalicoVersion> {
+    let known = |version: &CalicoVersion| {
+        let collected = sources.collected(*version);
+        let cluster = Cluster::new(&collected.resources);
+        !explain::explain(name, Some(&cluster), args.node.as_deref()).is_empty()
+    };
+    CalicoVersion::ALL
+        .into_iter()
+        .filter(|version| *version != loaded.version.version)
+        .filter(known)
+        .collect()
 }
 
 fn text(found: &[Explanation], loaded: Option<&Loaded>) -> String {
@@ -80,6 +112,9 @@ fn text(found: &[Explanation], loaded: Option<&Loaded>) -> String {
             let _ = writeln!(out, "  {label:<9} {}", printable(fact));
         }
     }
+    if let Some(loaded) = loaded.filter(|_| !found.is_empty()) {
+        let _ = writeln!(out, "\n{}", loaded.version.phrase());
+    }
     out
 }
 
@@ -88,6 +123,12 @@ fn text(found: &[Explanation], loaded: Option<&Loaded>) -> String {
 struct Document<'a> {
     schema: &'static str,
     name: &'a str,
+    /// the version that the names are of; none where no manifests are given
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calico_version: Option<&'static str>,
+    /// where the name is of no use in that version: those in which it is
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    other_versions: Vec<&'static str>,
     explanations: Vec<Entry<'a>>,
 }
 

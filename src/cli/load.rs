@@ -6,12 +6,16 @@ use crate::model::meta::Meta;
 use crate::model::{self, Collected, InvalidMode, core};
 use crate::source::{self, Files, Input};
 use crate::syntax::ip_addr::{self, Interface};
-use std::io;
+use crate::version::{self, CalicoVersion, Found, Told};
+use std::fs::File;
+use std::io::{self, Read};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 /// The input, read and typed.
 pub struct Loaded {
+    /// which version of Calico it was read for, and who said so
+    pub version: Found,
     /// the files, for names and lines
     pub files: Files,
     /// what a cluster would store, and what it would not
@@ -25,13 +29,15 @@ pub struct Loaded {
 impl Loaded {
     /// No manifests at all: a cluster of one node, of which nothing is known but its name.
     pub fn nothing(node: &str) -> Self {
-        let mut collected = model::collect(Vec::new(), InvalidMode::Skip);
+        let version = CalicoVersion::LATEST;
+        let mut collected = model::collect(Vec::new(), InvalidMode::Skip, version.facts());
         collected.resources.nodes.push(core::Node {
             meta: Meta::built_in(node),
             pod_cidrs: Vec::new(),
             addresses: Vec::new(),
         });
-        Loaded { files: Files::default(), collected, diagnostics: Vec::new(), unusable: false }
+        let version = Found { version, told: Told::Nobody, diagnostics: Vec::new() };
+        Loaded { version, files: Files::default(), collected, diagnostics: Vec::new(), unusable: false }
     }
 
     /// Everything there is to say about the input.
@@ -54,18 +60,73 @@ impl SourceLines for Files {
     }
 }
 
-/// Reads all paths.
-pub fn load(paths: &[PathBuf], jobs: Option<NonZero<usize>>, invalid: InvalidMode) -> Loaded {
-    let inputs: Vec<Input> = paths
-        .iter()
-        .map(|path| if path.as_os_str() == "-" { Input::Stdin } else { Input::Path(path.clone()) })
-        .collect();
-    let options = source::Options { threads: jobs.map_or(0, NonZero::get) };
-    let read = source::read(&inputs, &options, model::lower);
-    let malformed = has_error(&read.diagnostics);
-    let nothing = read.values.is_empty() && !malformed;
-    let collected = model::collect(read.values, invalid);
-    let mut diagnostics = read.diagnostics;
+/// Reads all paths, for the version of Calico that is asked for, else for the one that they tell.
+pub fn load(
+    paths: &[PathBuf],
+    jobs: Option<NonZero<usize>>,
+    invalid: InvalidMode,
+    asked: Option<CalicoVersion>,
+) -> Loaded {
+    Sources::new(paths, jobs, invalid, asked.is_none()).load(asked)
+}
+
+/// What can be read several times, for several versions of Calico.
+pub struct Sources {
+    inputs: Vec<Input>,
+    options: source::Options,
+    invalid: InvalidMode,
+}
+
+/// One reading.
+struct Reading {
+    files: Files,
+    said: Vec<Diagnostic>,
+    objects: usize,
+    collected: Collected,
+}
+
+impl Sources {
+    /// All paths. `again`: they are to be read more than once.
+    pub fn new(paths: &[PathBuf], jobs: Option<NonZero<usize>>, invalid: InvalidMode, again: bool) -> Self {
+        let options = source::Options { threads: jobs.map_or(0, NonZero::get) };
+        Sources { inputs: inputs(paths, again), options, invalid }
+    }
+
+    fn read(&self, version: CalicoVersion) -> Reading {
+        let facts = version.facts();
+        let read = source::read(&self.inputs, &self.options, |object| model::lower(object, facts));
+        let objects = read.values.len();
+        let collected = model::collect(read.values, self.invalid, facts);
+        Reading { files: read.files, said: read.diagnostics, objects, collected }
+    }
+
+    /// What a cluster of a version would store.
+    pub fn collected(&self, version: CalicoVersion) -> Collected {
+        self.read(version).collected
+    }
+
+    /// Reads for the version that is asked for, else for the one that the manifests tell. What they tell is
+    /// known when all is read, so input of another version than the newest is read twice.
+    pub fn load(&self, asked: Option<CalicoVersion>) -> Loaded {
+        let mut reading = self.read(asked.unwrap_or(CalicoVersion::LATEST));
+        let version = match asked {
+            Some(version) => Found { version, told: Told::Asked, diagnostics: Vec::new() },
+            None => version::found(&reading.collected.resources),
+        };
+        if asked.is_none() && version.version != CalicoVersion::LATEST {
+            reading = self.read(version.version);
+        }
+        finish(reading, version)
+    }
+}
+
+/// Adds what there is to say about the input as a whole.
+fn finish(reading: Reading, version: Found) -> Loaded {
+    let Reading { files, said, objects, collected } = reading;
+    let malformed = has_error(&said);
+    let nothing = objects == 0 && !malformed;
+    let mut diagnostics = said;
+    diagnostics.extend(version.diagnostics.iter().cloned());
     diagnostics.extend(passed_over(&collected.counts));
     if nothing {
         diagnostics.push(
@@ -73,7 +134,32 @@ pub fn load(paths: &[PathBuf], jobs: Option<NonZero<usize>>, invalid: InvalidMod
                 .help("name files or folders with Kubernetes and Calico manifests"),
         );
     }
-    Loaded { files: read.files, collected, diagnostics, unusable: malformed || nothing }
+    Loaded { version, files, collected, diagnostics, unusable: malformed || nothing }
+}
+
+/// What is named on the command line. What gives its bytes once, standard input and pipes, is kept if it may
+/// be read `again`.
+fn inputs(paths: &[PathBuf], again: bool) -> Vec<Input> {
+    let is_stdin = |path: &&PathBuf| path.as_os_str() == "-";
+    let several = paths.iter().filter(is_stdin).count() > 1;
+    let input = |path: &PathBuf| {
+        let stdin = is_stdin(&path);
+        let once =
+            if stdin { !several } else { path.metadata().is_ok_and(|it| !it.is_file() && !it.is_dir()) };
+        let mut bytes = Vec::new();
+        let read = match (again && once, stdin) {
+            (false, _) => None,
+            (true, true) => io::stdin().lock().read_to_end(&mut bytes).ok(),
+            (true, false) => File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).ok(),
+        };
+        match (read, stdin) {
+            (Some(_), true) => Input::Text { name: "<stdin>".to_owned(), bytes },
+            (Some(_), false) => Input::Text { name: path.display().to_string(), bytes },
+            (None, true) => Input::Stdin,
+            (None, false) => Input::Path(path.clone()),
+        }
+    };
+    paths.iter().map(input).collect()
 }
 
 /// Reads what `ip -j addr` prints.

@@ -34,7 +34,7 @@ pub fn run(args: &TraceArgs) -> io::Result<u8> {
     }
     let mut loaded = match &*args.paths {
         [] => Loaded::nothing(args.node.as_deref().unwrap_or(THE_NODE)),
-        paths => load::load(paths, args.jobs, args.invalid.into()),
+        paths => load::load(paths, args.jobs, args.invalid.into(), args.calico_version),
     };
     let mut said = loaded.all_diagnostics();
     let mut saved = verify::Node::default();
@@ -130,11 +130,14 @@ impl Traced<'_> {
         let query = Query { from, to, protocol, ports };
         let mut journey = Journey { cluster, report: answer::Report::new(&names), said };
         let is_answered = journey.follow(Stop { view, node: &node }, &query);
-        let Journey { report, said, .. } = journey;
+        let Journey { mut report, said, .. } = journey;
         messages::print(&said, &loaded.files)?;
         if !is_answered {
             let message = format!("`{from_name}` and `{to_name}` have no address family in common");
             return Err(io::Error::other(message));
+        }
+        if !self.dumped {
+            report.under(&loaded.version);
         }
         match args.format {
             Format::Text => Output::Stdout.write("", |out| out.write_all(report.text().as_bytes()))?,

@@ -1,6 +1,7 @@
 //! The chains and sets that Felix always calls by the same name, and what they are for.
 
 use crate::felix::names;
+use crate::version::CalicoVersion;
 
 /// Name and purpose of chains that stand for no object. Some exist in several tables.
 const CHAINS: &[(&str, &str)] = &[
@@ -90,6 +91,7 @@ const CHAINS: &[(&str, &str)] = &[
 
 /// Ids and purposes of sets that stand for no selector.
 const SETS: &[(&str, &str)] = &[
+    ("all-ipam-pools", "the CIDRs of all IPPools: addresses that are not masqueraded"),
     (
         "network-ip-pools",
         "the CIDRs of all IPPools (not those for load balancers only): addresses that are not masqueraded",
@@ -128,4 +130,30 @@ pub fn chain(name: &str) -> Option<String> {
 /// What a set of this id is for.
 pub fn set(id: &str) -> Option<&'static str> {
     SETS.iter().find(|(own, _)| *own == id).map(|(_, purpose)| *purpose)
+}
+
+/// The versions that have a set of this id, unless all have it.
+pub fn versions_of_set(id: &str) -> Option<Vec<CalicoVersion>> {
+    some(CalicoVersion::in_which(|facts| match id {
+        "all-ipam-pools" | "network-ip-pools" => facts.all_pools == id,
+        "dscp-src-net" => facts.dscp,
+        "all-istio-weps" => !facts.unknown_parameters.contains(&"IstioAmbientMode"),
+        _ => true,
+    }))
+}
+
+/// The versions that have a chain of this name, unless all have it.
+pub fn versions_of_chain(name: &str) -> Option<Vec<CalicoVersion>> {
+    let divided =
+        |infix| name.strip_prefix(names::SET_ENDPOINT_MARK).is_some_and(|rest| rest.starts_with(infix));
+    some(CalicoVersion::in_which(|facts| match name {
+        names::EGRESS_DSCP => facts.dscp,
+        _ if divided("-wep-") || divided("-hep-") => facts.endpoint_mark_infix,
+        _ if divided("-") => !facts.endpoint_mark_infix,
+        _ => true,
+    }))
+}
+
+fn some(versions: Vec<CalicoVersion>) -> Option<Vec<CalicoVersion>> {
+    (versions.len() < CalicoVersion::ALL.len()).then_some(versions)
 }

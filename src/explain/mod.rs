@@ -16,6 +16,7 @@ pub use name::Name;
 
 use crate::diagnostic::Location;
 use crate::resolve::Cluster;
+use crate::version::CalicoVersion;
 
 /// What a name stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +43,13 @@ impl Explanation {
         self
     }
 
+    /// Says in which versions it is, where that is not all.
+    fn of_versions(self, versions: Option<Vec<CalicoVersion>>) -> Self {
+        let Some(versions) = versions else { return self };
+        let names: Vec<&str> = versions.iter().map(|version| version.name()).collect();
+        self.fact("versions", names.join(", "))
+    }
+
     fn fact(mut self, label: &'static str, text: impl Into<String>) -> Self {
         self.facts.push((label, text.into()));
         self
@@ -53,11 +61,13 @@ impl Explanation {
 pub fn explain(name: &Name, cluster: Option<&Cluster<'_>>, node: Option<&str>) -> Vec<Explanation> {
     let mut found = Vec::new();
     if let Some(chain) = &name.chain {
-        found.extend(constants::chain(chain).map(|what| Explanation::new("chain", chain, what)));
+        let own = constants::chain(chain).map(|what| Explanation::new("chain", chain, what));
+        found.extend(own.map(|own| own.of_versions(constants::versions_of_chain(chain))));
     }
     if let Some(id) = name.set_id() {
         let whole = name.set.as_deref().unwrap_or_default();
-        found.extend(constants::set(id).map(|what| Explanation::new("set", whole, what)));
+        let own = constants::set(id).map(|what| Explanation::new("set", whole, what));
+        found.extend(own.map(|own| own.of_versions(constants::versions_of_set(id))));
     }
     let Some(cluster) = cluster else { return found };
     objects::find(name, cluster, node, &mut found);

@@ -33,7 +33,8 @@ fn after<'n, T: Copy>(chain: &'n str, prefixes: &[(&'static str, T)]) -> Option<
 fn policies(chain: &str, cluster: &Cluster<'_>, found: &mut Vec<Explanation>) {
     let prefixes = [(names::POLICY_IN, "to"), (names::POLICY_OUT, "from")];
     let Some((prefix, _, way)) = after(chain, &prefixes) else { return };
-    let named = |policy: &&Policy| names::chain(prefix, &names::policy(&policy.id)) == chain;
+    let naming = cluster.resources().facts.policy_names;
+    let named = |policy: &&Policy| names::policy_chain(naming, prefix, &policy.id, &policy.tier) == chain;
     let enforced = cluster.policies().iter().filter(|policy| !policy.id.kind.is_staged());
     let mut everyone = None;
     for policy in enforced.filter(named) {

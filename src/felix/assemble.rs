@@ -71,7 +71,8 @@ fn table(ctx: &Context, name: TableName, shared: &[Arc<Chain>]) -> Table {
     if name == TableName::Filter {
         let forced = ctx.view.policies.iter().filter(|p| p.assume_needed && !p.id.kind.is_staged());
         roots.extend(forced.flat_map(|p| {
-            [Direction::Ingress, Direction::Egress].map(|direction| group::policy_chain(p, direction))
+            [Direction::Ingress, Direction::Egress]
+                .map(|direction| group::policy_chain(ctx.view, p, direction))
         }));
     }
     Table { name, hooks, chains: reachable(roots, &offered) }
@@ -145,10 +146,12 @@ fn mangle(ctx: &Context) -> Vec<Arc<Chain>> {
     let mut chains = vec![
         static_mangle::prerouting(ctx),
         static_mangle::postrouting(ctx),
-        static_mangle::egress_dscp(ctx),
         failsafe::inbound(ctx, TableName::Mangle),
         failsafe::outbound(ctx, TableName::Mangle),
     ];
+    if ctx.view.facts.dscp {
+        chains.push(static_mangle::egress_dscp(ctx));
+    }
     chains.extend(dispatch::hosts_mangle(ctx));
     chains.extend(ctx.view.host_endpoints.iter().flat_map(|host| endpoint::host_mangle(ctx, host)));
     chains

@@ -212,7 +212,9 @@ pub fn set_endpoint_mark(ctx: &Context) -> Vec<Arc<Chain>> {
     let hosts: Vec<Named> = ctx.named_host_endpoints().map(|h| (&*h.interface, h.at)).collect();
     let mut rules = Vec::new();
     let mut chains = Vec::new();
-    for (infix, interfaces) in [("-wep", workloads), ("-hep", hosts)] {
+    // without the infix a chain of hosts takes the place of one of pods
+    let [pods, of_hosts] = if ctx.view.facts.endpoint_mark_infix { ["-wep", "-hep"] } else { ["", ""] };
+    for (infix, interfaces) in [(pods, workloads), (of_hosts, hosts)] {
         let dispatch = Dispatch {
             root: names::SET_ENDPOINT_MARK,
             way: Way::In,

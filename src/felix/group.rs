@@ -4,7 +4,8 @@ use super::context::Context;
 use super::names;
 use crate::ir::{Action, Chain, Match, Origin, PolicyRule, Rule};
 use crate::model::calico::Direction;
-use crate::resolve::view::{Policy, PolicyGroup};
+use crate::resolve::view::{NodeView, Policy, PolicyGroup, PolicyId};
+use crate::version::Naming;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha3::{Digest, Sha3_224};
@@ -32,18 +33,18 @@ pub fn targets(ctx: &Context, group: &PolicyGroup, direction: Direction) -> Vec<
     let policies: Vec<_> = enforced(ctx, group).collect();
     match policies.as_slice() {
         [] => Vec::new(),
-        [single] => vec![policy_chain(single, direction)],
+        [single] => vec![policy_chain(ctx.view, single, direction)],
         _ => vec![chain_name(ctx, group, direction).into()],
     }
 }
 
 /// The name of a policy's chain in a direction.
-pub fn policy_chain(policy: &Policy, direction: Direction) -> Arc<str> {
+pub fn policy_chain(view: &NodeView, policy: &Policy, direction: Direction) -> Arc<str> {
     let prefix = match direction {
         Direction::Ingress => names::POLICY_IN,
         Direction::Egress => names::POLICY_OUT,
     };
-    names::chain(prefix, &names::policy(&policy.id)).into()
+    names::policy_chain(view.facts.policy_names, prefix, &policy.id, &policy.tier).into()
 }
 
 /// The chain of a group, if it has one.
@@ -65,27 +66,42 @@ pub fn chain(ctx: &Context, group: &PolicyGroup, direction: Direction) -> Option
             );
         }
         let undecided = if first_of_stride { vec![] } else { vec![Match::mark_clear(verdict)] };
-        rules.push(Rule::new(undecided, Action::Jump(policy_chain(policy, direction)), origin()));
+        rules.push(Rule::new(undecided, Action::Jump(policy_chain(ctx.view, policy, direction)), origin()));
     }
     Some(ctx.chain(&chain_name(ctx, group, direction), rules))
 }
 
 /// A group's chain is named by a hash over its selector, direction and policies, staged ones
-/// included (`felix/rules/endpoints.go:846`, v3.32.1).
+/// included (`felix/rules/endpoints.go:846`, v3.32.1); and over its tier, where that is part of what
+/// policies are called (`felix/rules/endpoints.go:845`, v3.31.7).
 fn chain_name(ctx: &Context, group: &PolicyGroup, direction: Direction) -> String {
     let (prefix, word) = match direction {
         Direction::Ingress => (names::GROUP_IN, "inbound"),
         Direction::Egress => (names::GROUP_OUT, "outbound"),
     };
-    let ids = group.policies.iter().map(|index| &ctx.view.policies[index.0 as usize].id);
-    let ids = ids.map(|id| (id.name.as_ref(), id.namespace.as_ref(), id.kind.name()));
-    format!("{prefix}{}", hash(&group.selector, word, ids.collect()))
+    let policies = group.policies.iter().map(|index| &ctx.view.policies[index.0 as usize]);
+    let ids: Vec<&PolicyId> = policies.clone().map(|policy| &policy.id).collect();
+    let tier = policies.clone().next().map_or("", |policy| &*policy.tier);
+    format!("{prefix}{}", hash(ctx.view.facts.group_names, tier, &group.selector, word, &ids))
 }
 
-fn hash(selector: &str, direction: &str, policies: Vec<(&str, &str, &str)>) -> String {
-    let mut text = format!("{selector}\n{direction}\n{}\n", policies.len());
-    for (name, namespace, kind) in policies {
-        text.push_str(&format!("{{Name: {name}, Namespace: {namespace}, Kind: {kind}}}\n"));
+fn hash(naming: Naming, tier: &str, selector: &str, direction: &str, policies: &[&PolicyId]) -> String {
+    let mut text = match naming {
+        Naming::Tiered => format!("{tier}\n"),
+        Naming::Kinded => String::new(),
+    };
+    text.push_str(&format!("{selector}\n{direction}\n{}\n", policies.len()));
+    for id in policies {
+        match naming {
+            Naming::Tiered => text.push_str(&id.tiered()),
+            Naming::Kinded => text.push_str(&format!(
+                "{{Name: {}, Namespace: {}, Kind: {}}}",
+                id.name,
+                id.namespace,
+                id.kind.name()
+            )),
+        }
+        text.push('\n');
     }
     let mut hash = URL_SAFE_NO_PAD.encode(Sha3_224::digest(text.as_bytes()));
     hash.truncate(HASH_LENGTH);
@@ -95,16 +111,25 @@ fn hash(selector: &str, direction: &str, policies: Vec<(&str, &str, &str)>) -> S
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resolve::view::PolicyKind;
 
     #[test]
     fn group_hashes_are_felix_hashes() {
-        let global = |name| (name, "", "GlobalNetworkPolicy");
-        let public = hash(r#"role == "public""#, "outbound", vec![global("allow-100"), global("p-101")]);
+        let id = |kind, namespace: &str, name: &str| PolicyId {
+            kind,
+            namespace: namespace.into(),
+            name: name.into(),
+        };
+        let global = |name| id(PolicyKind::GlobalNetworkPolicy, "", name);
+        let hash = |selector, direction, ids: [PolicyId; 2]| {
+            super::hash(Naming::Kinded, "default", selector, direction, &ids.each_ref())
+        };
+        let public = hash(r#"role == "public""#, "outbound", [global("allow-100"), global("p-101")]);
         assert_eq!(public, "qp_yULIibZu4E5rSb9Sv");
         let selector =
             r#"(projectcalico.org/orchestrator == "k8s" && projectcalico.org/namespace == "team-b")"#;
-        let kubernetes = |name| (name, "team-b", "KubernetesNetworkPolicy");
-        let team = hash(selector, "inbound", vec![kubernetes("np-1"), kubernetes("np-7")]);
+        let kubernetes = |name| id(PolicyKind::KubernetesNetworkPolicy, "team-b", name);
+        let team = hash(selector, "inbound", [kubernetes("np-1"), kubernetes("np-7")]);
         assert_eq!(team, "oNOH2byKkkSp0U72QGuB");
     }
 }

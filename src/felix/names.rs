@@ -2,6 +2,7 @@
 
 use crate::ir::Family;
 use crate::resolve::view::PolicyId;
+use crate::version::Naming;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
@@ -66,14 +67,24 @@ pub fn limited(prefix: &str, suffix: &str, limit: usize) -> String {
     format!("{prefix}_{}", &hash[..limit - 1 - prefix.len()])
 }
 
-/// The text that stands for a policy in chain names and log prefixes: `np/web/allow`
-/// (`felix/types/policy_id.go:27`, v3.32.1).
-pub fn policy(id: &PolicyId) -> String {
+/// The text that stands for a policy in log prefixes: `np/web/allow`
+/// (`felix/types/policy_id.go:27`, v3.32.1), or `web/default.allow`.
+pub fn policy(naming: Naming, id: &PolicyId) -> String {
     let kind = id.kind.short_name();
-    if id.namespace.is_empty() {
-        format!("{kind}/{}", id.name)
-    } else {
-        format!("{kind}/{}/{}", id.namespace, id.name)
+    match (naming, &*id.namespace) {
+        (Naming::Tiered, _) => id.tiered(),
+        (Naming::Kinded, "") => format!("{kind}/{}", id.name),
+        (Naming::Kinded, namespace) => format!("{kind}/{namespace}/{}", id.name),
+    }
+}
+
+/// The name of a policy's chain: made of the text that stands for the policy, and of its tier where that
+/// is not part of the text (`felix/rules/policy.go:1051`, v3.31.7).
+pub fn policy_chain(naming: Naming, prefix: &str, id: &PolicyId, tier: &str) -> String {
+    let text = policy(naming, id);
+    match naming {
+        Naming::Tiered => chain(prefix, &format!("{tier}/{text}")),
+        Naming::Kinded => chain(prefix, &text),
     }
 }
 
@@ -116,8 +127,24 @@ mod tests {
             namespace: "kube-system".into(),
             name: "a-policy-with-quite-a-long-name-that-needs-hashing-50".into(),
         };
-        assert_eq!(chain(POLICY_IN, &policy(&id)), "cali-pi-_zm1UNOVirzDPMH9qNCs");
-        assert_eq!(chain(POLICY_OUT, &policy(&id)), "cali-po-_zm1UNOVirzDPMH9qNCs");
+        let named = |naming, prefix| policy_chain(naming, prefix, &id, "platform");
+        assert_eq!(named(Naming::Kinded, POLICY_IN), "cali-pi-_zm1UNOVirzDPMH9qNCs");
+        assert_eq!(named(Naming::Kinded, POLICY_OUT), "cali-po-_zm1UNOVirzDPMH9qNCs");
+    }
+
+    #[test]
+    fn names_may_begin_with_the_tier() {
+        let id = PolicyId {
+            kind: PolicyKind::NetworkPolicy,
+            namespace: "kube-system".into(),
+            name: "platform.a-policy-with-quite-a-long-name-that-needs-hashing-51".into(),
+        };
+        let name = policy_chain(Naming::Tiered, POLICY_IN, &id, "platform");
+        assert_eq!(name, "cali-pi-_fSLotMyl3mIotqMZJNz");
+        let global = PolicyId { namespace: "".into(), name: "app.deny-1".into(), ..id.clone() };
+        assert_eq!(policy_chain(Naming::Tiered, POLICY_OUT, &global, "app"), "cali-po-app/app.deny-1");
+        let staged = PolicyId { kind: PolicyKind::StagedKubernetesNetworkPolicy, ..id };
+        assert!(staged.tiered().starts_with("kube-system/staged:knp.default.platform."));
     }
 
     #[test]

@@ -9,7 +9,8 @@ use super::nflog;
 use super::rule_match::{self, Reduced, ReducedSide};
 use crate::ir::{Action, Chain, Family, Match, Matcher, Origin, PolicyRule, Rule, Side};
 use crate::model::calico::{self, Direction};
-use crate::resolve::view::{self, Policy, Profile, RuleSide};
+use crate::resolve::view::{self, Policy, PolicyId, PolicyKind, Profile, RuleSide};
+use crate::version::Naming;
 use ipnet::IpNet;
 use std::sync::Arc;
 
@@ -31,23 +32,20 @@ pub fn policy(ctx: &Context, policy: &Policy) -> Vec<Arc<Chain>> {
     if policy.id.kind.is_staged() {
         return Vec::new();
     }
-    let id = names::policy(&policy.id);
+    let facts = ctx.view.facts;
+    let id = names::policy(facts.policy_names, &policy.id);
     let owner = Owner {
         letter: 'P',
         id: &id,
         untracked: policy.untracked,
-        log_prefix: log_prefix(
-            ctx,
-            &policy.tier,
-            policy.id.kind.short_name(),
-            &policy.id.namespace,
-            &policy.id.name,
-        ),
+        log_prefix: {
+            let (kind, name) = log_words(facts.log_words, &policy.id);
+            log_prefix(ctx, &policy.tier, kind, &policy.id.namespace, &name)
+        },
     };
-    let kind = policy.id.kind.name();
-    let full_name = match &*policy.id.namespace {
-        "" => policy.id.name.to_string(),
-        namespace => format!("{namespace}/{}", policy.id.name),
+    let named = match facts.policy_comments {
+        Naming::Tiered => format!("Policy {}", policy.id.tiered()),
+        Naming::Kinded => format!("{} {}", policy.id.kind.name(), policy.id.path()),
     };
     [(Direction::Ingress, &policy.inbound, "ingress"), (Direction::Egress, &policy.outbound, "egress")]
         .into_iter()
@@ -59,9 +57,9 @@ pub fn policy(ctx: &Context, policy: &Policy) -> Vec<Arc<Chain>> {
                     at: rule.map_or(policy.at, |(_, rule)| rule.at),
                 }))
             };
-            let comment = format!("{kind} {full_name} {word}");
+            let comment = format!("{named} {word}");
             ctx.chain(
-                &policy_chain(policy, direction),
+                &policy_chain(ctx.view, policy, direction),
                 render(ctx, &owner, direction, rules, comment, &origin),
             )
         })
@@ -254,6 +252,41 @@ fn needs_port_block(side: &RuleSide) -> bool {
 /// Whether more than one match is needed for a side's ranges.
 fn needs_net_block(side: &ReducedSide<'_>) -> bool {
     side.nets.len() > 1
+}
+
+/// Kind and name of a policy for the prefix of LOG rules: its own, or what Felix finds in its whole name,
+/// where a kind's prefix counts only without a namespace before it
+/// (`felix/rules/policy.go:778` and `libcalico-go/lib/names/policy.go:210`, v3.31.7).
+fn log_words(naming: Naming, id: &PolicyId) -> (&'static str, String) {
+    match (naming, id.kind) {
+        (Naming::Kinded, kind) => (kind.short_name(), id.name.to_string()),
+        (Naming::Tiered, PolicyKind::NetworkPolicy | PolicyKind::GlobalNetworkPolicy) => {
+            // a Calico policy can also be called as one of Kubernetes would
+            let prefixes = [
+                ("knp", "knp.default."),
+                ("kanp", "kanp.adminnetworkpolicy."),
+                ("kbanp", "kbanp.baselineadminnetworkpolicy."),
+            ];
+            let called = prefixes.into_iter().find(|(_, prefix)| id.name.starts_with(prefix));
+            let kind = match (id.kind, called) {
+                (PolicyKind::NetworkPolicy, _) => "np",
+                (_, Some((kind, _))) => kind,
+                _ if id.name.starts_with("ossg.") => "ossg",
+                _ => "gnp",
+            };
+            let name = match id.name.split_once('.') {
+                _ if called.is_some() => id.name.to_string(),
+                Some((_tier, name)) => name.to_owned(),
+                None => "unknown".to_owned(),
+            };
+            (kind, name)
+        }
+        (Naming::Tiered, kind) => {
+            let whole = id.tiered();
+            let name = whole.rsplit('/').next().unwrap_or(&whole).to_owned();
+            (if id.namespace.is_empty() { kind.short_name() } else { "np" }, name)
+        }
+    }
 }
 
 /// The prefix of LOG rules, its placeholders filled in (`felix/rules/policy.go:724`, v3.32.1).

@@ -8,7 +8,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 // Ids of Felix's own sets (`felix/rules/rule_defs.go`, v3.32.1).
-pub const ALL_POOLS: &str = "network-ip-pools";
 pub const MASQ_POOLS: &str = "masq-ipam-pools";
 pub const THIS_HOST: &str = "this-host";
 pub const DSCP_SOURCES: &str = "dscp-src-net";
@@ -54,13 +53,17 @@ fn own(view: &NodeView, family: Family, sets: &mut Vec<IpSet>) {
         });
     };
     let pools = network.pools.iter();
-    add(ALL_POOLS, nets(pools.clone().filter(|pool| !pool.load_balancer_only).map(|pool| pool.cidr), family));
+    let facts = view.facts;
+    let all = pools.clone().filter(|pool| facts.load_balancer_pools || !pool.load_balancer_only);
+    add(facts.all_pools, nets(all.map(|pool| pool.cidr), family));
     add(MASQ_POOLS, nets(pools.filter(|pool| pool.nat_outgoing).map(|pool| pool.cidr), family));
     add(THIS_HOST, addresses(this_host(view), family));
-    let workloads = view.workloads.iter().map(|w| (w.dscp, &w.addresses));
-    let hosts = view.host_endpoints.iter().map(|h| (h.dscp, &h.addresses));
-    let marked = workloads.chain(hosts).filter(|(dscp, _)| dscp.is_some());
-    add(DSCP_SOURCES, nets(marked.flat_map(|(_, addresses)| addresses).map(|a| IpNet::from(*a)), family));
+    if facts.dscp {
+        let workloads = view.workloads.iter().map(|w| (w.dscp, &w.addresses));
+        let hosts = view.host_endpoints.iter().map(|h| (h.dscp, &h.addresses));
+        let marked = workloads.chain(hosts).filter(|(dscp, _)| dscp.is_some());
+        add(DSCP_SOURCES, nets(marked.flat_map(|(_, addresses)| addresses).map(|a| IpNet::from(*a)), family));
+    }
     // IPIP is IPv4 only; the set is also needed where NAT spares the hosts
     // (`felix/dataplane/linux/int_dataplane.go:1187`, `:1405`, v3.32.1)
     let external = config.external_nodes_cidr_list.iter().copied();

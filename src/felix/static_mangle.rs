@@ -45,16 +45,18 @@ pub fn postrouting(ctx: &Context) -> Arc<Chain> {
             Rule::new(matches, action, Origin::Config("IstioAmbientMode"))
         }));
     }
-    let outside = |id| Match { negated: true, ..ctx.in_static_set(id, SetLookup::Destination) };
-    let leaves_cluster = vec![
-        ctx.in_static_set(sets::DSCP_SOURCES, SetLookup::Source),
-        outside(sets::ALL_POOLS),
-        outside(sets::THIS_HOST),
-    ];
-    rules.push(
-        Rule::new(leaves_cluster, jump(names::EGRESS_DSCP), Origin::Static)
-            .comment("set dscp for traffic leaving cluster."),
-    );
+    if ctx.view.facts.dscp {
+        let outside = |id| Match { negated: true, ..ctx.in_static_set(id, SetLookup::Destination) };
+        let leaves_cluster = vec![
+            ctx.in_static_set(sets::DSCP_SOURCES, SetLookup::Source),
+            outside(ctx.view.facts.all_pools),
+            outside(sets::THIS_HOST),
+        ];
+        rules.push(
+            Rule::new(leaves_cluster, jump(names::EGRESS_DSCP), Origin::Static)
+                .comment("set dscp for traffic leaving cluster."),
+        );
+    }
     let accepted = Match::mark_set(ctx.marks.accept);
     rules.push(Rule::new(vec![accepted.clone()], Action::Return, Origin::Static));
     if ctx.ipvs() {

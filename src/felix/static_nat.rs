@@ -90,7 +90,7 @@ pub fn nat_outgoing(ctx: &Context) -> Arc<Chain> {
     let rule = |protocol: Option<&str>, action: Action| {
         let outside = |id| Match { negated: true, ..ctx.in_static_set(id, SetLookup::Destination) };
         let mut matches =
-            vec![ctx.in_static_set(sets::MASQ_POOLS, SetLookup::Source), outside(sets::ALL_POOLS)];
+            vec![ctx.in_static_set(sets::MASQ_POOLS, SetLookup::Source), outside(ctx.view.facts.all_pools)];
         if config.nat_excludes_hosts {
             matches.push(outside(sets::ALL_HOSTS));
         }

@@ -64,6 +64,10 @@ pub struct Policy {
     pub assume_needed: bool,
     /// `spec.performanceHints` has an entry that Felix does not know
     pub unknown_hint: bool,
+    /// `types` has entries, of which Felix knows none
+    pub unknown_types_only: bool,
+    /// the name that it is stored under, which is its own but for a tier that calicoctl may add
+    pub stored_name: Box<str>,
     /// `Some` for staged kinds
     pub staged: Option<StagedAction>,
 }
@@ -338,7 +342,7 @@ pub struct ClusterInformation {
     /// metadata
     pub meta: Meta,
     /// `spec.calicoVersion`, "" if absent
-    pub calico_version: Box<str>,
+    pub calico_version: Spanned<Box<str>>,
     /// `spec.clusterType`, "" if absent
     pub cluster_type: Box<str>,
 }

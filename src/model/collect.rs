@@ -2,10 +2,10 @@
 
 use super::calico::{IpPool, Tier};
 use super::identity::{self, Index, Replaced};
-use super::lower::BUILT_IN_TIERS;
 use super::meta::Meta;
 use super::{Api, Lowered, Outcome, Resource, Resources, Subject};
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::version::Facts;
 use indexmap::IndexMap;
 use rustc_hash::FxHashSet;
 
@@ -77,12 +77,12 @@ pub struct Counts {
     pub passed_over: IndexMap<Box<str>, usize>,
 }
 
-/// Brings objects together, in input order.
-pub fn collect(lowered: Vec<Lowered>, invalid: InvalidMode) -> Collected {
-    let tiers = tier_names(&lowered);
+/// Brings objects together, in input order. They were lowered for the version of `facts`.
+pub fn collect(lowered: Vec<Lowered>, invalid: InvalidMode, facts: &'static Facts) -> Collected {
+    let tiers = tier_names(&lowered, facts);
     let mut collector = Collector {
         collected: Collected {
-            resources: Resources::default(),
+            resources: Resources { facts, ..Resources::default() },
             diagnostics: Vec::new(),
             counts: Counts::default(),
             turned_away: Vec::new(),
@@ -97,12 +97,12 @@ pub fn collect(lowered: Vec<Lowered>, invalid: InvalidMode) -> Collected {
         collector.take(object);
     }
     let mut collected = collector.collected;
-    add_built_in_tiers(&mut collected.resources.tiers);
+    add_built_in_tiers(&mut collected.resources.tiers, facts);
     collected
 }
 
 /// The tiers that exist once the whole input is applied.
-fn tier_names(lowered: &[Lowered]) -> FxHashSet<Box<str>> {
+fn tier_names(lowered: &[Lowered], facts: &Facts) -> FxHashSet<Box<str>> {
     let stored = lowered.iter().filter_map(|object| match &object.outcome {
         Outcome::Stored(resource) => match &**resource {
             Resource::Tier(tier) => Some(tier.meta.name.clone()),
@@ -110,7 +110,7 @@ fn tier_names(lowered: &[Lowered]) -> FxHashSet<Box<str>> {
         },
         _ => None,
     });
-    stored.chain(BUILT_IN_TIERS.iter().map(|(name, ..)| (*name).into())).collect()
+    stored.chain(facts.built_in_tiers.iter().map(|(name, ..)| (*name).into())).collect()
 }
 
 /// calicoctl's questions about other objects.
@@ -155,8 +155,8 @@ fn across(object: &mut Lowered, tiers: &FxHashSet<Box<str>>, pools: &[IpPool]) {
     object.outcome = Outcome::RejectedByCalicoctl;
 }
 
-fn add_built_in_tiers(tiers: &mut Vec<Tier>) {
-    for (name, order, default_pass) in BUILT_IN_TIERS {
+fn add_built_in_tiers(tiers: &mut Vec<Tier>, facts: &Facts) {
+    for &(name, order, default_pass) in facts.built_in_tiers {
         if !tiers.iter().any(|tier| &*tier.meta.name == name) {
             tiers.push(Tier { meta: Meta::built_in(name), api: Api::V3, order: Some(order), default_pass });
         }

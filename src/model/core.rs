@@ -245,7 +245,7 @@ pub struct CalicoNode {
     /// their value from elsewhere (`valueFrom`) have `None`
     pub env: Vec<EnvVariable>,
     /// the image, for its version; "" if absent
-    pub image: Box<str>,
+    pub image: Spanned<Box<str>>,
 }
 
 /// A workload controller (Deployment, StatefulSet, DaemonSet, Job, CronJob, ReplicaSet).

@@ -2,6 +2,7 @@
 
 use super::{Lowered, Outcome, Resource};
 use crate::diagnostic::{Diagnostic, Location, Severity};
+use crate::version::Facts;
 
 /// How many diagnostics one object may cause; the rest is counted.
 const MAX_PER_OBJECT: usize = 40;
@@ -33,6 +34,8 @@ pub enum Worst {
 /// Collects findings about one object.
 #[derive(Debug)]
 pub struct Findings<'t> {
+    /// what holds in the version of Calico that reads the object
+    pub facts: &'static Facts,
     door: Door,
     kind: &'t str,
     worst: Worst,
@@ -43,8 +46,28 @@ pub struct Findings<'t> {
 
 impl<'t> Findings<'t> {
     /// Nothing found yet about an object of `kind`.
-    pub fn new(door: Door, kind: &'t str) -> Self {
-        Findings { door, kind, worst: Worst::Stored, diagnostics: Vec::new(), more: 0 }
+    pub fn new(facts: &'static Facts, door: Door, kind: &'t str) -> Self {
+        Findings { facts, door, kind, worst: Worst::Stored, diagnostics: Vec::new(), more: 0 }
+    }
+
+    /// The object's kind.
+    pub fn kind(&self) -> &'t str {
+        self.kind
+    }
+
+    /// Whether the API server's schema of the kind says anything about values, and not about types alone.
+    pub fn schema_knows_values(&self) -> bool {
+        const TYPES_ONLY: [&str; 8] = [
+            "NetworkPolicy",
+            "GlobalNetworkPolicy",
+            "StagedNetworkPolicy",
+            "StagedGlobalNetworkPolicy",
+            "NetworkSet",
+            "GlobalNetworkSet",
+            "HostEndpoint",
+            "IPPool",
+        ];
+        self.facts.schemas_know_values || self.door == Door::Kubernetes || !TYPES_ONLY.contains(&self.kind)
     }
 
     /// The object's door.
@@ -88,6 +111,9 @@ impl<'t> Findings<'t> {
     /// (an older API server, a schema without `x-kubernetes-validations`, a test rig) holds it, and
     /// Felix then treats it as it is. So it is kept, with a warning.
     pub fn schema_rule(&mut self, at: Location, reason: &str) -> Note<'_> {
+        if self.door != Door::Kubernetes && !self.facts.schemas_know_values {
+            return Note(None);
+        }
         let rules = match self.door {
             Door::Calicoctl | Door::Crd => "all rules of Calico's schemas",
             Door::Kubernetes => "all rules of its kind",

@@ -104,8 +104,7 @@ identified! {
         Some(_) => Api::V3.api_version(),
         None => "networking.k8s.io/v1",
     };
-    cluster_policy::ClusterNetworkPolicy => |_| "ClusterNetworkPolicy", |_| "policy.networking.k8s.io/v1alpha2";
-    calico::Policy => |policy| policy_kind(policy.kind), |policy| policy.api.api_version();
+    cluster_policy::ClusterNetworkPolicy => |policy| policy.kind.name(), |policy| policy.kind.api_version();
     calico::Tier => |_| "Tier", |tier| tier.api.api_version();
     calico::NetworkSet => |set| if set.global { "GlobalNetworkSet" } else { "NetworkSet" },
         |set| set.api.api_version();
@@ -115,6 +114,28 @@ identified! {
     calico::FelixConfiguration => |_| "FelixConfiguration", |configuration| configuration.api.api_version();
     calico::BgpConfiguration => |_| "BGPConfiguration", |configuration| configuration.api.api_version();
     calico::ClusterInformation => |_| "ClusterInformation", |_| Api::V3.api_version();
+}
+
+impl Identified for calico::Policy {
+    fn key(&self) -> Key<'_> {
+        (policy_kind(self.kind), &self.meta.namespace, &self.stored_name)
+    }
+    fn api_version(&self) -> &str {
+        self.api.api_version()
+    }
+    fn at(&self) -> Location {
+        self.meta.at
+    }
+
+    fn subject(&self) -> Subject {
+        Subject {
+            api_version: self.api_version().into(),
+            kind: policy_kind(self.kind).into(),
+            namespace: self.meta.namespace.clone(),
+            name: self.meta.name.clone(),
+            at: self.at(),
+        }
+    }
 }
 
 impl Identified for core::Pod {
@@ -136,6 +157,7 @@ pub fn subjects(resources: &Resources) -> Vec<Subject> {
         subjects.extend(written.map(Identified::subject));
     }
     let Resources {
+        facts: _,
         namespaces,
         service_accounts,
         nodes,

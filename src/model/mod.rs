@@ -27,12 +27,15 @@ pub use lower::lower;
 pub(crate) use schema::suggest;
 
 use crate::diagnostic::Diagnostic;
+use crate::version::Facts;
 
 /// Everything a cluster stores that matters to policy, in input order.
 ///
 /// Where the input has one object twice, the later text has already replaced the earlier.
 #[derive(Debug, Default)]
 pub struct Resources {
+    /// what holds in the version of Calico that reads them
+    pub facts: &'static Facts,
     /// `v1` Namespace
     pub namespaces: Vec<core::Namespace>,
     /// `v1` ServiceAccount

@@ -46,7 +46,7 @@ impl<'r> Cluster<'r> {
         let mut sets = SetTable::default();
         let mut policies = policy::all(resources, &mut sets, &mut diagnostics);
         let tiers = tier::all(resources, policies.iter().map(|policy| &*policy.tier));
-        tier::sort(&mut policies, &tiers);
+        tier::sort(&mut policies, &tiers, resources.facts.equal_order);
         absent_pods::note(resources, &profiles, &policies, &mut diagnostics);
         let istio = selector::parse(ISTIO).expect("Felix's own selector parses");
         let (labels, ports) = (members::wanted_labels(&sets, &[&istio]), members::wanted_ports(&sets));

@@ -25,7 +25,8 @@ pub fn network(
     let vxlan =
         |v4: bool| pools.values().any(|pool| on(&pool.vxlan_mode) && pool.cidr.value.addr().is_ipv4() == v4);
     let own = nodes.iter().find(|facts| &*facts.node.meta.name == node);
-    let mut hosts: Vec<_> = nodes.iter().flat_map(NodeFacts::hosts).collect();
+    let hosts_from = resources.facts.hosts_from;
+    let mut hosts: Vec<_> = nodes.iter().flat_map(|facts| facts.hosts(hosts_from)).collect();
     hosts.sort_unstable();
     hosts.dedup();
     let others = nodes.iter().filter(|facts| &*facts.node.meta.name != node);

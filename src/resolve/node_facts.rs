@@ -6,6 +6,7 @@
 use super::address;
 use crate::model::core::Node;
 use crate::syntax::cidr::{self, Cidr};
+use crate::version::HostsFrom;
 use ipnet::IpNet;
 use std::net::IpAddr;
 
@@ -53,8 +54,25 @@ impl<'r> NodeFacts<'r> {
     }
 
     /// Members of `all-hosts-net`: an annotation without a length is none
-    /// (`felix/calc/dataplane_passthru.go:128`, v3.32.1).
-    pub fn hosts(&self) -> impl Iterator<Item = IpAddr> + '_ {
+    /// (`felix/calc/dataplane_passthru.go:128`, v3.32.1); or one address in any case, and of IPv4
+    /// (`libcalico-go/lib/backend/syncersv1/updateprocessors/felixnodeprocessor.go:73`, v3.30.7).
+    pub fn hosts(&self, from: HostsFrom) -> Vec<IpAddr> {
+        match from {
+            HostsFrom::Annotations => self.annotated().collect(),
+            HostsFrom::AnyAddress => {
+                let v4 = |address: &IpAddr| address.is_ipv4();
+                let annotated = self.bgp.iter().map(|cidr| cidr.address).find(v4);
+                let of_kind = |kind: &str| {
+                    let own = self.node.addresses.iter().filter(|address| &*address.kind == kind);
+                    own.filter_map(|address| address::parse_ip(&address.address)).find(v4)
+                };
+                let any = annotated.or_else(|| of_kind("InternalIP")).or_else(|| of_kind("ExternalIP"));
+                any.into_iter().collect()
+            }
+        }
+    }
+
+    fn annotated(&self) -> impl Iterator<Item = IpAddr> + '_ {
         let texts = ["IPv4Address", "IPv6Address"].map(|key| format!("projectcalico.org/{key}"));
         let with_length =
             texts.map(|key| self.node.meta.annotations.get(&key).is_some_and(|t| t.contains('/')));

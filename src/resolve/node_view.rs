@@ -52,6 +52,7 @@ impl Cluster<'_> {
             network.istio_members = self.istio_members(variant);
         }
         let view = NodeView {
+            facts: self.resources.facts,
             node: request.node.into(),
             interfaces,
             workloads: endpoints.workloads(&pods),

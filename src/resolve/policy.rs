@@ -51,7 +51,7 @@ pub fn all(resources: &Resources, sets: &mut SetTable, diagnostics: &mut Vec<Dia
     let mut take = |converted: Converted, selectors: &mut Selectors| {
         diagnostics.extend(converted.diagnostics);
         let Some(draft) = converted.draft else { return };
-        match validate::policy(&draft, selectors) {
+        match validate::policy(&draft, resources.facts, selectors) {
             Ok(()) => policies.extend(accept(draft, sets, selectors)),
             Err(refusal) => diagnostics.push(refused(&draft, &refusal)),
         }

@@ -9,8 +9,9 @@ use crate::source::{self, Input, Options};
 /// What a cluster would store of some manifests. None of them may be refused.
 pub fn resources(text: &str) -> Resources {
     let input = Input::Text { name: "test.yaml".into(), bytes: text.as_bytes().to_vec() };
-    let read = source::read(&[input], &Options { threads: 1 }, model::lower);
-    let collected = model::collect(read.values, InvalidMode::Fail);
+    let read =
+        source::read(&[input], &Options { threads: 1 }, |object| model::lower(object, Default::default()));
+    let collected = model::collect(read.values, InvalidMode::Fail, Default::default());
     let all: Vec<_> = read.diagnostics.iter().chain(&collected.diagnostics).collect();
     assert!(all.iter().all(|diagnostic| diagnostic.severity != Severity::Error), "{all:#?}");
     collected.resources

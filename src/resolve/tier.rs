@@ -5,6 +5,7 @@
 use super::policy::Policy;
 use super::view::{Tier, TierIndex};
 use crate::model::Resources;
+use crate::version::Naming;
 use rustc_hash::FxHashMap;
 use std::cmp::Ordering;
 
@@ -36,13 +37,14 @@ pub fn all<'n>(resources: &Resources, mentioned: impl Iterator<Item = &'n str>) 
     tiers
 }
 
-/// Sorts policies into evaluation order: by tier, then by order, then by the text
-/// `name/namespace/kind`.
-pub fn sort(policies: &mut Vec<Policy>, tiers: &[Tier]) {
+/// Sorts policies into evaluation order: by tier, then by order, then by a text.
+pub fn sort(policies: &mut Vec<Policy>, tiers: &[Tier], equal_order: Naming) {
     let places: FxHashMap<&str, u32> = tiers.iter().map(|tier| &*tier.name).zip(0..).collect();
     policies.iter_mut().for_each(|policy| policy.tier_index = TierIndex(places[&*policy.tier]));
-    let text =
-        |policy: &Policy| format!("{}/{}/{}", policy.id.name, policy.id.namespace, policy.id.kind.name());
+    let text = |Policy { id, .. }: &Policy| match equal_order {
+        Naming::Tiered => id.tiered(),
+        Naming::Kinded => format!("{}/{}/{}", id.name, id.namespace, id.kind.name()),
+    };
     let mut keyed: Vec<(String, Policy)> = policies.drain(..).map(|policy| (text(&policy), policy)).collect();
     keyed.sort_by(|(a_text, a), (b_text, b)| {
         a.tier_index.cmp(&b.tier_index).then(compare(a.order, b.order)).then_with(|| a_text.cmp(b_text))

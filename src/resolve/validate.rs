@@ -7,6 +7,7 @@ use super::convert::pod::is_port_name;
 use super::convert::selectors::Selectors;
 use crate::diagnostic::Location;
 use crate::model::calico::{HostEndpoint, Port, Protocol};
+use crate::version::Facts;
 
 /// Why Felix does not take an object, or why we do not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,13 +31,13 @@ impl Refusal {
 /// # Errors
 ///
 /// The first thing that is wrong with it.
-pub fn policy(draft: &Draft, selectors: &mut Selectors) -> Result<(), Refusal> {
+pub fn policy(draft: &Draft, facts: &Facts, selectors: &mut Selectors) -> Result<(), Refusal> {
     selector("its selector", &draft.selector, draft.selector_at, selectors)?;
     if draft.unknown_hint {
         return Err(Refusal::new(draft.at, "it has a performance hint other than `AssumeNeededOnEveryNode`"));
     }
     for rules in [&draft.inbound, &draft.outbound] {
-        rules.iter().try_for_each(|r| rule(r, selectors))?;
+        rules.iter().try_for_each(|r| rule(r, facts, selectors))?;
     }
     Ok(())
 }
@@ -52,7 +53,7 @@ fn selector(what: &str, text: &str, at: Location, selectors: &mut Selectors) -> 
     }
 }
 
-fn rule(rule: &DraftRule, selectors: &mut Selectors) -> Result<(), Refusal> {
+fn rule(rule: &DraftRule, facts: &Facts, selectors: &mut Selectors) -> Result<(), Refusal> {
     if let Some(version) = rule.ip_version.filter(|version| !matches!(version, 4 | 6)) {
         return Err(Refusal::new(rule.at, format!("ipVersion `{version}` is neither 4 nor 6")));
     }
@@ -68,8 +69,8 @@ fn rule(rule: &DraftRule, selectors: &mut Selectors) -> Result<(), Refusal> {
             return Err(Refusal::new(rule.at, format!("{field} code `{value}` is not between 0 and 255")));
         }
     }
-    side(rule, &rule.source, "source", selectors)?;
-    side(rule, &rule.destination, "destination", selectors)
+    side(rule, &rule.source, "source", facts, selectors)?;
+    side(rule, &rule.destination, "destination", facts, selectors)
 }
 
 fn protocol(protocol: &Protocol, at: Location) -> Result<(), Refusal> {
@@ -85,7 +86,13 @@ fn protocol(protocol: &Protocol, at: Location) -> Result<(), Refusal> {
     }
 }
 
-fn side(rule: &DraftRule, side: &DraftSide, name: &str, selectors: &mut Selectors) -> Result<(), Refusal> {
+fn side(
+    rule: &DraftRule,
+    side: &DraftSide,
+    name: &str,
+    facts: &Facts,
+    selectors: &mut Selectors,
+) -> Result<(), Refusal> {
     // what the user wrote comes first, so that messages speak of it
     for written in &side.written {
         selector(&format!("{name}.{}", written.field), &written.text, written.at, selectors)?;
@@ -107,7 +114,11 @@ fn side(rule: &DraftRule, side: &DraftSide, name: &str, selectors: &mut Selector
             Port::Range(first, last) => Some(range(*first, *last)),
             Port::Name(_) => None,
         });
-        match (&rule.protocol, numeric, ports.first()) {
+        let named = ports.iter().find_map(|port| match port {
+            Port::Name(name) if !facts.named_ports_of_any_protocol => Some(name.to_string()),
+            _ => None,
+        });
+        match (&rule.protocol, numeric.or(named), ports.first()) {
             (None, Some(port), _) => {
                 let reason = format!("{name}.{field} `{port}` needs protocol TCP, UDP or SCTP");
                 return Err(Refusal::new(rule.at, reason));
@@ -175,13 +186,16 @@ mod tests {
     use super::*;
     use crate::diagnostic::FileId;
     use crate::model::calico::Action;
+    use crate::version::CalicoVersion;
 
     const AT: Location = Location { file: FileId(0), line: 1, column: 1 };
 
     fn refusal(change: impl FnOnce(&mut DraftRule)) -> Option<String> {
         let mut draft = DraftRule::new(Action::Allow, AT);
         change(&mut draft);
-        rule(&draft, &mut Selectors::default()).err().map(|refusal| refusal.reason)
+        rule(&draft, CalicoVersion::LATEST.facts(), &mut Selectors::default())
+            .err()
+            .map(|refusal| refusal.reason)
     }
 
     /// What the schema refuses as well, and so never gets here from a manifest.

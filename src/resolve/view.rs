@@ -7,6 +7,7 @@ use super::config::FelixConfig;
 use super::config::sources::Places;
 use crate::diagnostic::Location;
 use crate::model::calico::{Action, Direction, Protocol};
+use crate::version::Facts;
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -22,6 +23,8 @@ pub struct SetIndex(pub u32);
 /// Everything the renderer needs.
 #[derive(Debug, Clone)]
 pub struct NodeView {
+    /// what holds in the version of Calico that the node runs
+    pub facts: &'static Facts,
     /// the node's name
     pub node: Box<str>,
     /// effective configuration
@@ -168,6 +171,8 @@ pub enum PolicyKind {
     KubernetesNetworkPolicy,
     StagedKubernetesNetworkPolicy,
     KubernetesClusterNetworkPolicy,
+    AdminNetworkPolicy,
+    BaselineAdminNetworkPolicy,
 }
 
 impl PolicyKind {
@@ -181,6 +186,8 @@ impl PolicyKind {
             PolicyKind::KubernetesNetworkPolicy => "KubernetesNetworkPolicy",
             PolicyKind::StagedKubernetesNetworkPolicy => "StagedKubernetesNetworkPolicy",
             PolicyKind::KubernetesClusterNetworkPolicy => "KubernetesClusterNetworkPolicy",
+            PolicyKind::AdminNetworkPolicy => "AdminNetworkPolicy",
+            PolicyKind::BaselineAdminNetworkPolicy => "BaselineAdminNetworkPolicy",
         }
     }
 
@@ -194,6 +201,19 @@ impl PolicyKind {
             PolicyKind::KubernetesNetworkPolicy => "knp",
             PolicyKind::StagedKubernetesNetworkPolicy => "sknp",
             PolicyKind::KubernetesClusterNetworkPolicy => "kcnp",
+            PolicyKind::AdminNetworkPolicy => "kanp",
+            PolicyKind::BaselineAdminNetworkPolicy => "kbanp",
+        }
+    }
+
+    /// What Felix puts before the name of a Kubernetes policy where names begin with the tier
+    /// (`libcalico-go/lib/names/policy.go:27`, v3.31.7).
+    fn name_prefix(self) -> &'static str {
+        match self {
+            PolicyKind::KubernetesNetworkPolicy | PolicyKind::StagedKubernetesNetworkPolicy => "knp.default.",
+            PolicyKind::AdminNetworkPolicy => "kanp.adminnetworkpolicy.",
+            PolicyKind::BaselineAdminNetworkPolicy => "kbanp.baselineadminnetworkpolicy.",
+            _ => "",
         }
     }
 
@@ -217,6 +237,17 @@ pub struct PolicyId {
     pub namespace: Box<str>,
     /// name
     pub name: Box<str>,
+}
+
+impl PolicyId {
+    /// The whole name of a policy where names begin with the tier: `default.allow`,
+    /// `web/staged:default.allow`, `web/knp.default.db`
+    /// (`libcalico-go/lib/names/policy.go:188`, v3.31.7).
+    pub fn tiered(&self) -> String {
+        let namespace = if self.namespace.is_empty() { "" } else { "/" };
+        let staged = if self.kind.is_staged() { "staged:" } else { "" };
+        format!("{}{namespace}{staged}{}{}", self.namespace, self.kind.name_prefix(), self.name)
+    }
 }
 
 /// An active policy.

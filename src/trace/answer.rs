@@ -10,6 +10,7 @@ use crate::ir::{Family, Origin, Rule, TableName};
 use crate::kernel::symbolic::{Doubt, Fate};
 use crate::kube_proxy::Kind;
 use crate::space::Field;
+use crate::version::Found;
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -26,12 +27,20 @@ pub struct Report<'n> {
     nodes: Vec<NodeEntry>,
     /// what was said already
     seen: Vec<String>,
+    /// the version of Calico, if the rules were made for one
+    version: Option<&'static str>,
 }
 
 impl<'n> Report<'n> {
     /// Nothing yet.
     pub fn new(names: Names<'n>) -> Self {
-        Report { names, text: String::new(), nodes: Vec::new(), seen: Vec::new() }
+        Report { names, text: String::new(), nodes: Vec::new(), seen: Vec::new(), version: None }
+    }
+
+    /// Says for which version of Calico the rules were made.
+    pub fn under(&mut self, version: &Found) {
+        let _ = writeln!(self.text, "\n{}", version.phrase());
+        self.version = Some(version.version.name());
     }
 
     /// Adds the answers of a node, unless the same was said before.
@@ -71,7 +80,7 @@ impl<'n> Report<'n> {
 
     /// The form for programs. Its schema is `docs/schema/trace.schema.json`.
     pub fn document(&self) -> Document<'_> {
-        Document { schema: "netpolc.trace/1", nodes: &self.nodes }
+        Document { schema: "netpolc.trace/1", calico_version: self.version, nodes: &self.nodes }
     }
 }
 
@@ -260,6 +269,8 @@ fn packets(class: &Class<'_>, query: &Query, family: Family) -> String {
 #[derive(Debug, Serialize)]
 pub struct Document<'a> {
     schema: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calico_version: Option<&'static str>,
     nodes: &'a [NodeEntry],
 }
 

@@ -1,10 +1,11 @@
 //! Differences, in the form for programs. Its schema is `docs/schema/verify.schema.json`.
 
-use super::{Difference, Members, Report};
+use super::{Agreement, Difference, Members, Report};
 use crate::diagnostic::render::SourceLines;
 use crate::diagnostic::render::json::{Entry as DiagnosticEntry, Place};
 use crate::emit::origin;
 use crate::ir::Family;
+use crate::version::CalicoVersion;
 use serde::Serialize;
 
 /// The whole document.
@@ -12,6 +13,9 @@ use serde::Serialize;
 pub struct Document<'a> {
     schema: &'static str,
     node: &'a str,
+    calico_version: &'static str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    versions: &'a [Agreement],
     compared: Compared,
     not_compared: &'a [&'static str],
     differences: Vec<Entry<'a>>,
@@ -21,6 +25,8 @@ pub struct Document<'a> {
 /// Puts everything into its form.
 pub fn document<'a>(
     node: &'a str,
+    calico_version: CalicoVersion,
+    versions: &'a [Agreement],
     report: &'a Report,
     diagnostics: Vec<DiagnosticEntry<'a>>,
     sources: &'a dyn SourceLines,
@@ -28,6 +34,8 @@ pub fn document<'a>(
     Document {
         schema: "netpolc.verify/1",
         node,
+        calico_version: calico_version.name(),
+        versions,
         compared: Compared { chains: report.chains, sets: report.sets },
         not_compared: &report.not_compared,
         differences: report.differences.iter().map(|one| Entry::new(one, sources)).collect(),

@@ -8,6 +8,7 @@
 //! | `hashes` | whether a chain is as Felix wrote it, from its own text |
 //! | `spelling` | how Felix may have written a rule that the kernel prints |
 //! | `sets` | Calico's sets: missing, extra, members |
+//! | `versions` | which version of Calico a dump can come from |
 //! | `text`, `json` | the forms for people and for programs |
 //!
 //! Rules are compared as `iptables-save` prints them, so that it does not matter who saved them.
@@ -23,6 +24,9 @@ mod tables;
 #[cfg(test)]
 mod tests;
 pub mod text;
+mod versions;
+
+pub use versions::{Agreement, agreement};
 
 use crate::diagnostic::Location;
 use crate::dump::ReadSets;

@@ -1,9 +1,11 @@
 //! Differences, in the form for people.
 
 use super::Report;
+use super::versions::{self, Agreement};
 use crate::diagnostic::Location;
 use crate::diagnostic::render::{SourceLines, printable};
 use crate::emit::origin;
+use crate::version::Found;
 use std::fmt::Write;
 
 /// Where something is written: `file:line`.
@@ -12,7 +14,7 @@ fn place(at: Location, sources: &dyn SourceLines) -> String {
 }
 
 /// All differences, an empty line after each, and a summary.
-pub fn text(report: &Report, sources: &dyn SourceLines) -> String {
+pub fn text(report: &Report, version: &Found, versions: &[Agreement], sources: &dyn SourceLines) -> String {
     let mut out = String::new();
     for one in &report.differences {
         let thing = match one.table {
@@ -55,11 +57,15 @@ pub fn text(report: &Report, sources: &dyn SourceLines) -> String {
     let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     let _ = writeln!(
         out,
-        "{}; compared {} and {}",
+        "{} {}; compared {} and {}",
         plural(report.differences.len(), "difference"),
+        version.phrase(),
         plural(report.chains, "chain"),
         plural(report.sets, "set")
     );
+    if let Some(verdict) = versions::verdict(versions) {
+        let _ = writeln!(out, "{verdict}");
+    }
     if !report.not_compared.is_empty() {
         let _ = writeln!(out, "not compared, because there is no dump: {}", report.not_compared.join(", "));
     }

@@ -123,8 +123,10 @@ fn text(path: &Path) -> String {
 impl Case {
     /// The node as its agent would see it, and its routes.
     pub fn view(&self) -> (NodeView, Vec<Route>) {
-        let read = source::read(&[Input::Path(self.cluster.clone())], &Options::default(), lower);
-        let resources: Resources = collect(read.values, InvalidMode::Skip).resources;
+        let read = source::read(&[Input::Path(self.cluster.clone())], &Options::default(), |object| {
+            lower(object, Default::default())
+        });
+        let resources: Resources = collect(read.values, InvalidMode::Skip, Default::default()).resources;
         let cluster = Cluster::new(&resources);
         let addresses = ip_addr::parse(&text(&self.addresses)).expect("addresses");
         let request = NodeRequest { node: self.node, interfaces: Some(&addresses) };

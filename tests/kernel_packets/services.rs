@@ -236,8 +236,8 @@ fn resources() -> Resources {
         ["nodes", "affinity", "local-policy", "source-ranges", "no-endpoints", "hints", "host-endpoint"];
     let path = |name: &str| root().join(format!("fixtures/trace/services/{name}.yaml"));
     let inputs: Vec<Input> = names.iter().map(|name| Input::Path(path(name))).collect();
-    let read = source::read(&inputs, &Options::default(), lower);
-    collect(read.values, InvalidMode::Fail).resources
+    let read = source::read(&inputs, &Options::default(), |object| lower(object, Default::default()));
+    collect(read.values, InvalidMode::Fail, Default::default()).resources
 }
 
 /// Packets by where they come in (`""`: from the node), source, destination and port.

@@ -1,7 +1,7 @@
 //! NetworkPolicy, GlobalNetworkPolicy and their staged kinds.
 
 use super::reader::Reader;
-use super::{meta, rule};
+use super::{meta, rule, tiered};
 use crate::model::Api;
 use crate::model::calico::{Direction, Policy, PolicyKind, StagedAction, Written};
 use crate::model::findings::{Door, Findings};
@@ -9,6 +9,7 @@ use crate::model::schema::{self, Schema};
 use crate::model::validate::metadata::{NameRule, metadata};
 use crate::model::validate::policy;
 use crate::source::Object;
+use crate::version::TierOf;
 
 /// Lowers a policy; `None` if it is malformed.
 pub fn lower(object: &Object<'_>, kind: PolicyKind, findings: &mut Findings<'_>) -> Option<Policy> {
@@ -28,19 +29,36 @@ pub fn lower(object: &Object<'_>, kind: PolicyKind, findings: &mut Findings<'_>)
     metadata(&root.sub("metadata"), name_rule, findings);
     let spec = root.sub("spec");
     let staged = matches!(kind, PolicyKind::StagedNetworkPolicy | PolicyKind::StagedGlobalNetworkPolicy);
+    let meta = meta::read(object, !global, door);
+    let written_tier = match spec.text("tier") {
+        tier if tier.is_empty() => "default".into(),
+        tier => tier,
+    };
+    let (stored_name, tier) = match findings.facts.tier_of_policy {
+        TierOf::Spec => (meta.name.clone(), written_tier),
+        TierOf::Name => {
+            let stored = tiered::stored_name(&meta.name, door);
+            let tier = tiered::tier(&stored).into();
+            if door == Door::Calicoctl {
+                tiered::by_calicoctl(kind, &meta, &written_tier, findings);
+            }
+            (stored, tier)
+        }
+    };
+    let types = spec.texts("types");
     let mut lowered = Policy {
         kind,
         api: api(door),
-        meta: meta::read(object, !global, door),
-        tier: match spec.text("tier") {
-            tier if tier.is_empty() => "default".into(),
-            tier => tier,
-        },
+        meta,
+        stored_name,
+        tier,
         order: spec.number("order"),
         selector: spec.spanned("selector"),
         namespace_selector: spec.spanned("namespaceSelector"),
         service_account_selector: spec.spanned("serviceAccountSelector"),
-        types: spec.texts("types").iter().filter_map(|t| direction(&t.value)).collect(),
+        types: types.iter().filter_map(|t| direction(&t.value, findings)).collect(),
+        unknown_types_only: !types.is_empty()
+            && types.iter().all(|t| direction(&t.value, findings).is_none()),
         written: written(&spec, "types"),
         ingress: rule::rules(&spec, "ingress", findings),
         egress: rule::rules(&spec, "egress", findings),
@@ -48,7 +66,7 @@ pub fn lower(object: &Object<'_>, kind: PolicyKind, findings: &mut Findings<'_>)
         pre_dnat: spec.flag("preDNAT"),
         apply_on_forward: spec.flag("applyOnForward"),
         assume_needed: spec.texts("performanceHints").iter().any(|h| &*h.value == "AssumeNeededOnEveryNode"),
-        unknown_hint: false,
+        unknown_hint: spec.texts("performanceHints").iter().any(|h| &*h.value != "AssumeNeededOnEveryNode"),
         staged: staged.then(|| staged_action(&spec)),
     };
     match door {
@@ -88,11 +106,16 @@ pub fn written(spec: &Reader<'_>, types: &str) -> Written {
     }
 }
 
-fn direction(text: &str) -> Option<Direction> {
-    match text {
-        "Ingress" => Some(Direction::Ingress),
-        "Egress" => Some(Direction::Egress),
-        _ => None,
+/// An entry of `types`. Felix reads them in any case, the API server's schema, if it knows values, does not
+/// (`felix/calc/policy_sorter.go:195`, v3.31.7).
+fn direction(text: &str, findings: &Findings<'_>) -> Option<Direction> {
+    let is = |word: &str| {
+        if findings.schema_knows_values() { text == word } else { text.eq_ignore_ascii_case(word) }
+    };
+    match () {
+        () if is("Ingress") => Some(Direction::Ingress),
+        () if is("Egress") => Some(Direction::Egress),
+        () => None,
     }
 }
 

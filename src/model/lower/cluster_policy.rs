@@ -4,7 +4,7 @@ use super::meta;
 use super::network_policy::label_selector;
 use super::reader::Reader;
 use crate::model::cluster_policy::{
-    ClusterNetworkPolicy, ClusterPeer, ClusterProtocol, ClusterRule, PortMatch, Subject,
+    ClusterNetworkPolicy, ClusterPeer, ClusterProtocol, ClusterRule, Kind, PortMatch, Subject,
 };
 use crate::model::findings::{Door, Findings};
 use crate::model::schema;
@@ -25,6 +25,7 @@ pub fn lower(object: &Object<'_>, findings: &mut Findings<'_>) -> Option<Cluster
     let subject = spec.sub("subject");
     one_field(&subject, "`subject`", findings);
     Some(ClusterNetworkPolicy {
+        kind: Kind::Cluster,
         meta: meta::read(object, false, Door::Kubernetes),
         tier: spec.text("tier"),
         priority: spec.int("priority").unwrap_or(0),
@@ -35,7 +36,7 @@ pub fn lower(object: &Object<'_>, findings: &mut Findings<'_>) -> Option<Cluster
 }
 
 /// `minProperties: 1`, `maxProperties: 1`.
-fn one_field(reader: &Reader<'_>, what: &str, findings: &mut Findings<'_>) {
+pub(super) fn one_field(reader: &Reader<'_>, what: &str, findings: &mut Findings<'_>) {
     let fields = reader.node().map_or(0, |node| node.entries().filter(|(_, value)| !value.is_null()).count());
     if fields != 1 {
         let reason = format!("{what} needs exactly one field, and has {fields}");
@@ -55,7 +56,7 @@ fn rule_of(rule: &Reader<'_>, peers: &str, findings: &mut Findings<'_>) -> Clust
     }
 }
 
-fn peer_of(peer: &Reader<'_>, findings: &mut Findings<'_>) -> ClusterPeer {
+pub(super) fn peer_of(peer: &Reader<'_>, findings: &mut Findings<'_>) -> ClusterPeer {
     one_field(peer, "a peer", findings);
     let networks = peer.has("networks").then(|| peer.texts("networks"));
     for network in networks.iter().flatten() {
@@ -67,7 +68,7 @@ fn peer_of(peer: &Reader<'_>, findings: &mut Findings<'_>) -> ClusterPeer {
     ClusterPeer { subject: subject_of(peer), networks, at: peer.at() }
 }
 
-fn subject_of(reader: &Reader<'_>) -> Subject {
+pub(super) fn subject_of(reader: &Reader<'_>) -> Subject {
     Subject {
         namespaces: reader.sub_if("namespaces").map(|selector| label_selector(&selector)),
         pods: reader.sub_if("pods").map(|pods| {
@@ -84,6 +85,7 @@ fn protocol_of(protocol: &Reader<'_>, findings: &mut Findings<'_>) -> ClusterPro
         Some(port_of(&transport, findings))
     };
     ClusterProtocol {
+        port: None,
         tcp: transport("tcp"),
         udp: transport("udp"),
         sctp: transport("sctp"),

@@ -26,7 +26,9 @@ pub fn felix(object: &Object<'_>, findings: &mut Findings<'_>) -> Option<FelixCo
     }
     let mut fields = Vec::new();
     for (key, value) in spec.node().into_iter().flat_map(|node| node.entries()) {
-        let Some(name) = schema::felix_config::field_name(key.text(), door == Door::Calicoctl) else {
+        let known = schema::felix_config::field_name(key.text(), door == Door::Calicoctl);
+        let exists = |name: &&str| !findings.facts.lacks_field("FelixConfiguration", &format!("spec.{name}"));
+        let Some(name) = known.filter(exists) else {
             continue;
         };
         // of a field written twice the last counts
@@ -37,7 +39,10 @@ pub fn felix(object: &Object<'_>, findings: &mut Findings<'_>) -> Option<FelixCo
     }
     // what is filled in where it is absent, in every object, so that it also hides the value of an
     // object of lower priority: `libcalico-go/lib/clientv3/felixconfig.go:114` and the schema's default
-    let filled = [("floatingIPs", "Disabled", door == Door::Calicoctl), ("nftablesMode", "Auto", true)];
+    let filled = [
+        ("floatingIPs", "Disabled", door == Door::Calicoctl),
+        ("nftablesMode", "Auto", findings.facts.nftables_mode.auto),
+    ];
     for (name, value, _) in filled.into_iter().filter(|(.., applies)| *applies) {
         if root.has("spec") && !fields.iter().any(|(field, _)| &*field.value == name) {
             fields.push((Spanned::new(name.into(), spec.at()), FieldValue::String(value.into())));
@@ -111,7 +116,7 @@ pub fn cluster_information(object: &Object<'_>, findings: &mut Findings<'_>) -> 
     let spec = root.sub("spec");
     Some(ClusterInformation {
         meta: meta::read(object, false, findings.door()),
-        calico_version: spec.text("calicoVersion"),
+        calico_version: spec.spanned("calicoVersion"),
         cluster_type: spec.text("clusterType"),
     })
 }

@@ -3,6 +3,7 @@
 use crate::model::calico::PolicyKind;
 use crate::model::findings::Door;
 use crate::model::schema::suggest;
+use crate::version::{AdminKinds, Facts};
 
 /// The kinds that are looked into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +20,7 @@ pub enum Kind {
     NetworkPolicy,
     StagedNetworkPolicyOfKubernetes,
     ClusterNetworkPolicy,
+    AdminNetworkPolicy { baseline: bool },
     Policy(PolicyKind),
     Tier,
     NetworkSet { global: bool },
@@ -40,8 +42,15 @@ pub enum Known {
     Kind(Kind, Door),
     /// has nothing to do with rules
     PassedOver,
-    /// policy that Calico v3.32.1 does not read in this form
+    /// policy that no version of Calico that is known reads in this form
     Unreadable {
+        /// what it is
+        message: String,
+        /// what to do
+        help: &'static str,
+    },
+    /// policy that other versions of Calico read, and that has no effect in this one
+    OfOtherVersion {
         /// what it is
         message: String,
         /// what to do
@@ -101,7 +110,7 @@ const CALICO_V1: [&str; 7] =
 const ADMIN: [&str; 2] = ["AdminNetworkPolicy", "BaselineAdminNetworkPolicy"];
 
 /// Says what is known about a kind.
-pub fn classify(api_version: &str, kind: &str) -> Known {
+pub fn classify(api_version: &str, kind: &str, facts: &Facts) -> Known {
     let kubernetes = |kind| Known::Kind(kind, Door::Kubernetes);
     match (api_version, kind) {
         ("v1", "Pod") => kubernetes(Kind::Pod),
@@ -120,9 +129,6 @@ pub fn classify(api_version: &str, kind: &str) -> Known {
         | ("batch/v1", "Job" | "CronJob") => kubernetes(Kind::Controller),
         ("discovery.k8s.io/v1", "EndpointSlice") => kubernetes(Kind::EndpointSlice),
         ("networking.k8s.io/v1", "NetworkPolicy") => kubernetes(Kind::NetworkPolicy),
-        ("policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolicy") => {
-            kubernetes(Kind::ClusterNetworkPolicy)
-        }
         ("v1", kind) if CALICO_V1.contains(&kind) => Known::Unreadable {
             message: format!(
                 "`{kind}` of `apiVersion: v1` is Calico's API of before v3.0, which calicoctl no longer reads"
@@ -133,11 +139,11 @@ pub fn classify(api_version: &str, kind: &str) -> Known {
             message: format!("`{api_version}` NetworkPolicy is no longer served by any API server"),
             help: "write `apiVersion: networking.k8s.io/v1`",
         },
-        _ => in_group(api_version, kind),
+        _ => in_group(api_version, kind, facts),
     }
 }
 
-fn in_group(api_version: &str, kind: &str) -> Known {
+fn in_group(api_version: &str, kind: &str, facts: &Facts) -> Known {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     match group {
         "projectcalico.org" if version == "v3" => calico(kind, Door::Calicoctl),
@@ -152,18 +158,42 @@ fn in_group(api_version: &str, kind: &str) -> Known {
         "networking.k8s.io" => {
             Known::Unknown { near: suggest(kind, NETWORKING_OTHER.into_iter().chain(["NetworkPolicy"])) }
         }
-        "policy.networking.k8s.io" if ADMIN.contains(&kind) => Known::Unreadable {
-            message: format!("Calico v3.32.1 does not read `{kind}`: it has no effect"),
+        "policy.networking.k8s.io" => policy_api(version, kind, facts),
+        _ => Known::PassedOver,
+    }
+}
+
+/// The group of the kinds for administrators, of which Calico reads one generation at a time.
+fn policy_api(version: &str, kind: &str, facts: &Facts) -> Known {
+    let (admin, cluster) = (ADMIN.contains(&kind), kind == "ClusterNetworkPolicy");
+    if !admin && !cluster {
+        return Known::Unknown { near: suggest(kind, ADMIN.into_iter().chain(["ClusterNetworkPolicy"])) };
+    }
+    let read = if admin { "v1alpha1" } else { "v1alpha2" };
+    if version != read {
+        let help = match read {
+            "v1alpha1" => "write `apiVersion: policy.networking.k8s.io/v1alpha1`",
+            _ => "write `apiVersion: policy.networking.k8s.io/v1alpha2`",
+        };
+        return Known::Unreadable {
+            message: format!("Calico reads {kind} as `{read}`, not as `{version}`"),
+            help,
+        };
+    }
+    match (facts.admin_kinds, admin) {
+        (AdminKinds::Admin, true) => Known::Kind(
+            Kind::AdminNetworkPolicy { baseline: kind == "BaselineAdminNetworkPolicy" },
+            Door::Kubernetes,
+        ),
+        (AdminKinds::Cluster, false) => Known::Kind(Kind::ClusterNetworkPolicy, Door::Kubernetes),
+        (AdminKinds::Admin, false) => Known::OfOtherVersion {
+            message: format!("Calico {} does not read `{kind}`: it has no effect", facts.version),
+            help: "write an AdminNetworkPolicy of `policy.networking.k8s.io/v1alpha1` instead",
+        },
+        (AdminKinds::Cluster, true) => Known::OfOtherVersion {
+            message: format!("Calico {} does not read `{kind}`: it has no effect", facts.version),
             help: "write a ClusterNetworkPolicy of `policy.networking.k8s.io/v1alpha2` instead",
         },
-        "policy.networking.k8s.io" if kind == "ClusterNetworkPolicy" => Known::Unreadable {
-            message: format!("Calico v3.32.1 reads ClusterNetworkPolicy as `v1alpha2`, not as `{version}`"),
-            help: "write `apiVersion: policy.networking.k8s.io/v1alpha2`",
-        },
-        "policy.networking.k8s.io" => {
-            Known::Unknown { near: suggest(kind, ADMIN.into_iter().chain(["ClusterNetworkPolicy"])) }
-        }
-        _ => Known::PassedOver,
     }
 }
 
@@ -180,6 +210,11 @@ fn calico(kind: &str, door: Door) -> Known {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::version::CalicoVersion;
+
+    fn classify(api_version: &str, kind: &str) -> Known {
+        super::classify(api_version, kind, CalicoVersion::LATEST.facts())
+    }
 
     #[test]
     fn kinds_and_their_doors() {
@@ -210,11 +245,21 @@ mod tests {
         for (version, kind) in [
             ("v1", "policy"),
             ("extensions/v1beta1", "NetworkPolicy"),
-            ("policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy"),
-            ("policy.networking.k8s.io/v1alpha1", "BaselineAdminNetworkPolicy"),
             ("policy.networking.k8s.io/v1alpha1", "ClusterNetworkPolicy"),
         ] {
             assert!(matches!(classify(version, kind), Known::Unreadable { .. }), "{version} {kind}");
+        }
+    }
+
+    #[test]
+    fn each_version_reads_one_generation_of_the_kinds_for_administrators() {
+        let admin = ("policy.networking.k8s.io/v1alpha1", "BaselineAdminNetworkPolicy");
+        let cluster = ("policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolicy");
+        for version in CalicoVersion::ALL {
+            let read = [admin, cluster].map(|(api, kind)| super::classify(api, kind, version.facts()));
+            let kinds = read.iter().filter(|known| matches!(known, Known::Kind(..))).count();
+            let others = read.iter().filter(|known| matches!(known, Known::OfOtherVersion { .. })).count();
+            assert_eq!((kinds, others), (1, 1), "{version}: {read:?}");
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::model::{Lowered, Resource};
 use crate::source::tree::Value;
 use crate::source::{self, Input, Object, Options};
 use crate::syntax::cidr;
+use crate::version::Facts;
 use ipnet::IpNet;
 
 /// Whether a ConfigMap is kube-proxy's.
@@ -20,8 +21,8 @@ pub fn is_its_config_map(object: &Object<'_>) -> bool {
 }
 
 /// Lowers the ConfigMap: the first of its texts that is a configuration. Without one it is passed over.
-pub fn config_map(object: &Object<'_>) -> Lowered {
-    let mut findings = Findings::new(Door::Kubernetes, "ConfigMap");
+pub fn config_map(object: &Object<'_>, facts: &'static Facts) -> Lowered {
+    let mut findings = Findings::new(facts, Door::Kubernetes, "ConfigMap");
     let meta = meta::read_leniently(object, true, &mut findings);
     let data = object.root.get("data").into_iter().flat_map(|data| data.entries());
     for (key, text) in data {
@@ -49,8 +50,8 @@ pub fn config_map(object: &Object<'_>) -> Lowered {
 }
 
 /// Lowers a configuration that is an object of its own, as kubeadm takes it.
-pub fn configuration(object: &Object<'_>) -> Lowered {
-    let mut findings = Findings::new(Door::Kubernetes, "KubeProxyConfiguration");
+pub fn configuration(object: &Object<'_>, facts: &'static Facts) -> Lowered {
+    let mut findings = Findings::new(facts, Door::Kubernetes, "KubeProxyConfiguration");
     let mut wrong = Vec::new();
     let root = Reader::new(object.root, Door::Kubernetes);
     let meta = Meta { at: object.root.at(), ..Meta::built_in("kube-proxy") };

@@ -3,6 +3,7 @@
 //! [`lower`] is pure and looks at one object only, so objects can be lowered in parallel; what
 //! concerns several objects is in [`mod@super::collect`].
 
+mod admin_policy;
 mod calico_policy;
 mod cluster_policy;
 mod config;
@@ -19,6 +20,7 @@ pub mod reader;
 mod rule;
 mod service;
 mod tier;
+mod tiered;
 mod workload;
 
 use super::findings::{Door, Findings};
@@ -26,14 +28,15 @@ use super::text::excerpt;
 use super::{Lowered, Outcome, Resource, Subject};
 use crate::diagnostic::Diagnostic;
 use crate::source::Object;
+use crate::version::Facts;
 use kinds::{Kind, Known};
-pub use tier::BUILT_IN_TIERS;
 
 /// Lowers one object: decodes it as its door would, fills in defaults, validates it.
 ///
-/// Bad input gives diagnostics and an [`Outcome`] that says what a cluster would make of it.
-pub fn lower(object: &Object<'_>) -> Lowered {
-    let mut lowered = judge(object);
+/// Bad input gives diagnostics and an [`Outcome`] that says what a cluster would make of it, whose Calico is
+/// the one of `facts`.
+pub fn lower(object: &Object<'_>, facts: &'static Facts) -> Lowered {
+    let mut lowered = judge(object, facts);
     if !matches!(lowered.outcome, Outcome::Stored(_)) {
         lowered.subject = Some(Box::new(subject(object)));
     }
@@ -52,18 +55,23 @@ fn subject(object: &Object<'_>) -> Subject {
     }
 }
 
-fn judge(object: &Object<'_>) -> Lowered {
-    if let Some(malformed) = frame(object) {
+fn judge(object: &Object<'_>, facts: &'static Facts) -> Lowered {
+    if let Some(malformed) = frame(object, facts) {
         return malformed;
     }
-    match kinds::classify(object.api_version, object.kind) {
+    match kinds::classify(object.api_version, object.kind, facts) {
         Known::Kind(Kind::ConfigMap, _) if !kube_proxy::is_its_config_map(object) => passed_over(),
-        Known::Kind(kind, door) => one(object, kind, door),
+        Known::Kind(kind, door) => one(object, kind, door, facts),
         Known::PassedOver => passed_over(),
         Known::Unreadable { message, help } => {
             let at = object.root.get("apiVersion").unwrap_or(object.root).at();
             let diagnostic = Diagnostic::error("unsupported-kind", at, message).help(help);
             Lowered { outcome: Outcome::Malformed, diagnostics: vec![diagnostic], subject: None }
+        }
+        Known::OfOtherVersion { message, help } => {
+            let at = object.root.get("kind").unwrap_or(object.root).at();
+            let diagnostic = Diagnostic::error("unsupported-kind", at, message).help(help);
+            Lowered { outcome: Outcome::RefusedBySchema, diagnostics: vec![diagnostic], subject: None }
         }
         Known::Unknown { near } => {
             let at = object.root.get("kind").unwrap_or(object.root).at();
@@ -87,9 +95,9 @@ fn passed_over() -> Lowered {
 }
 
 /// What every object must have.
-fn frame(object: &Object<'_>) -> Option<Lowered> {
+fn frame(object: &Object<'_>, facts: &'static Facts) -> Option<Lowered> {
     let root = object.root;
-    let mut findings = Findings::new(Door::Kubernetes, object.kind);
+    let mut findings = Findings::new(facts, Door::Kubernetes, object.kind);
     if !root.is_map() {
         findings.malformed(
             root.at(),
@@ -109,16 +117,16 @@ fn frame(object: &Object<'_>) -> Option<Lowered> {
     Some(findings.finish(None))
 }
 
-fn one(object: &Object<'_>, kind: Kind, door: Door) -> Lowered {
+fn one(object: &Object<'_>, kind: Kind, door: Door, facts: &'static Facts) -> Lowered {
     match kind {
         // a cluster has hundreds of thousands of these: they have ways of their own
-        Kind::Pod => return pod::lower(object),
-        Kind::EndpointSlice => return service::endpoint_slice(object),
-        Kind::ConfigMap => return kube_proxy::config_map(object),
-        Kind::KubeProxyConfiguration => return kube_proxy::configuration(object),
+        Kind::Pod => return pod::lower(object, facts),
+        Kind::EndpointSlice => return service::endpoint_slice(object, facts),
+        Kind::ConfigMap => return kube_proxy::config_map(object, facts),
+        Kind::KubeProxyConfiguration => return kube_proxy::configuration(object, facts),
         _ => {}
     }
-    let mut findings = Findings::new(door, object.kind);
+    let mut findings = Findings::new(facts, door, object.kind);
     duplicates(object, kind, &mut findings);
     let resource = resource(object, kind, &mut findings);
     let resource = resource.filter(|_| !findings.is_fatal());
@@ -130,7 +138,9 @@ fn one(object: &Object<'_>, kind: Kind, door: Door) -> Lowered {
 fn duplicates(object: &Object<'_>, kind: Kind, findings: &mut Findings<'_>) {
     let strict = match findings.door() {
         Door::Calicoctl => true,
-        Door::Kubernetes => matches!(kind, Kind::NetworkPolicy | Kind::ClusterNetworkPolicy),
+        Door::Kubernetes => {
+            matches!(kind, Kind::NetworkPolicy | Kind::ClusterNetworkPolicy | Kind::AdminNetworkPolicy { .. })
+        }
         Door::Crd => false,
     };
     for duplicate in object.duplicates {
@@ -163,6 +173,9 @@ fn resource(object: &Object<'_>, kind: Kind, findings: &mut Findings<'_>) -> Opt
         }
         Kind::ClusterNetworkPolicy => {
             Resource::ClusterNetworkPolicy(cluster_policy::lower(object, findings)?)
+        }
+        Kind::AdminNetworkPolicy { baseline } => {
+            Resource::ClusterNetworkPolicy(admin_policy::lower(object, baseline, findings)?)
         }
         Kind::Policy(kind) => Resource::Policy(calico_policy::lower(object, kind, findings)?),
         Kind::Tier => Resource::Tier(tier::lower(object, findings)?),

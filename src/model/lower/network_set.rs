@@ -34,6 +34,10 @@ pub fn lower(object: &Object<'_>, global: bool, findings: &mut Findings<'_>) -> 
     for text in spec.texts("nets") {
         match cidr::parse_or_address(&text.value) {
             Some(cidr) => nets.push(Spanned::new(cidr.net, text.at)),
+            None if door == Door::Crd && !global && findings.facts.bad_set_entry_stops_felix => {
+                let reason = format!("`{}` in `nets` is neither CIDR nor address", excerpt(&text.value));
+                findings.never_in_sync(text.at, &reason);
+            }
             // calicoctl rejects these, and the schema check has said so; kubectl lets them through
             None => {
                 let message = format!(

@@ -9,10 +9,11 @@ use crate::model::text::excerpt;
 use crate::model::{Lowered, Resource};
 use crate::source::Object;
 use crate::source::tree::{Node, Value};
+use crate::version::Facts;
 
 /// Lowers a Pod. What Calico does not read is not looked at.
-pub fn lower(object: &Object<'_>) -> Lowered {
-    let mut findings = Findings::new(Door::Kubernetes, "Pod");
+pub fn lower(object: &Object<'_>, facts: &'static Facts) -> Lowered {
+    let mut findings = Findings::new(facts, Door::Kubernetes, "Pod");
     let mut pod = Pod {
         name: Box::default(),
         namespace: "default".into(),

@@ -7,6 +7,7 @@ use crate::diagnostic::Spanned;
 use crate::model::calico::IpPool;
 use crate::model::findings::{Door, Findings};
 use crate::model::schema;
+use crate::model::text::excerpt;
 use crate::model::validate::metadata::{NameRule, metadata};
 use crate::model::validate::pool;
 use crate::source::Object;
@@ -22,7 +23,13 @@ pub fn lower(object: &Object<'_>, findings: &mut Findings<'_>) -> Option<IpPool>
     let root = Reader::new(object.root, door);
     metadata(&root.sub("metadata"), NameRule::Subdomain, findings);
     let spec = root.sub("spec");
-    let Some(cidr) = cidr::parse(&spec.text("cidr")) else {
+    let written = spec.text("cidr");
+    let Some(cidr) = cidr::parse(&written) else {
+        if door == Door::Crd && !findings.schema_knows_values() {
+            let message = format!("felix ignores this IPPool: `{}` is no CIDR", excerpt(&written));
+            findings.warn("ignored-by-felix", spec.at_of("cidr"), message);
+            return None;
+        }
         findings.turn_away("bad-pool", spec.at_of("cidr"), "`cidr` is empty");
         return None;
     };
@@ -49,7 +56,25 @@ pub fn lower(object: &Object<'_>, findings: &mut Findings<'_>) -> Option<IpPool>
             }
             pool::by_calicoctl(&lowered, &spec, findings);
         }
-        Door::Crd | Door::Kubernetes => pool::by_schema(&lowered, &spec, findings),
+        Door::Crd | Door::Kubernetes => {
+            if findings.facts.old_pool_fields {
+                old_fields(&spec, &mut lowered);
+            }
+            pool::by_schema(&lowered, &spec, findings);
+        }
     }
     Some(lowered)
+}
+
+/// The fields of Calico v1 (`libcalico-go/lib/backend/k8s/resources/ippool.go:58`, v3.31.7).
+fn old_fields(spec: &Reader<'_>, pool: &mut IpPool) {
+    if let Some(ipip) = spec.sub_if("ipip") {
+        pool.ipip_mode = match (ipip.flag("enabled"), &*ipip.text("mode")) {
+            (false, _) => "Never",
+            (true, "cross-subnet") => "CrossSubnet",
+            (true, _) => "Always",
+        }
+        .into();
+    }
+    pool.nat_outgoing |= spec.flag("nat-outgoing");
 }

@@ -6,6 +6,7 @@ use crate::model::calico::{
     Action, EntityRule, Icmp, Port, Protocol, Rule, ServiceAccountMatch, ServiceMatch,
 };
 use crate::model::findings::{Door, Findings};
+use crate::model::text::excerpt;
 use crate::model::validate::rule;
 use crate::source::tree::{Node, Value};
 use crate::syntax::port::{self, PortText};
@@ -14,7 +15,7 @@ use crate::syntax::port::{self, PortText};
 pub fn rules(spec: &Reader<'_>, direction: &str, findings: &mut Findings<'_>) -> Vec<Rule> {
     spec.subs(direction)
         .map(|reader| {
-            let rule = read(&reader);
+            let rule = read(&reader, findings);
             match findings.door() {
                 Door::Calicoctl => rule::by_calicoctl(&rule, &reader, findings),
                 Door::Crd | Door::Kubernetes => rule::by_schema(&rule, findings),
@@ -24,15 +25,32 @@ pub fn rules(spec: &Reader<'_>, direction: &str, findings: &mut Findings<'_>) ->
         .collect()
 }
 
-fn read(reader: &Reader<'_>) -> Rule {
+/// Reads an action. One that no schema has looked at Felix reads in any case, none for Allow, and at another it
+/// fails (`libcalico-go/lib/backend/syncersv1/updateprocessors/rules.go:291` and `felix/rules/policy.go:639`,
+/// v3.31.7).
+fn action(reader: &Reader<'_>, findings: &mut Findings<'_>) -> Action {
+    let written = reader.text("action");
+    match &*written.to_ascii_lowercase() {
+        "deny" => Action::Deny,
+        "log" => Action::Log,
+        // the other name is Felix's own
+        "pass" | "next-tier" => Action::Pass,
+        "allow" | "" => Action::Allow,
+        _ => {
+            if findings.door() == Door::Crd && !findings.schema_knows_values() {
+                let reason =
+                    format!("`action: {}` makes it fail wherever the policy applies", excerpt(&written));
+                findings.never_in_sync(reader.at_of("action"), &reason);
+            }
+            Action::Allow
+        }
+    }
+}
+
+fn read(reader: &Reader<'_>, findings: &mut Findings<'_>) -> Rule {
     Rule {
-        action: match &*reader.text("action") {
-            "Deny" => Action::Deny,
-            "Log" => Action::Log,
-            "Pass" => Action::Pass,
-            _ => Action::Allow,
-        },
-        ip_version: reader.int("ipVersion").and_then(|v| u8::try_from(v).ok()),
+        action: action(reader, findings),
+        ip_version: reader.int("ipVersion").map(|v| u8::try_from(v).unwrap_or(u8::MAX)),
         protocol: reader.get("protocol").map(|node| Spanned::new(protocol(node), node.at())),
         not_protocol: reader.get("notProtocol").map(|node| Spanned::new(protocol(node), node.at())),
         icmp: icmp(reader, "icmp"),

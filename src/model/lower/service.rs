@@ -13,6 +13,7 @@ use crate::model::{Lowered, Resource};
 use crate::source::Object;
 use crate::source::tree::{Node, Value};
 use crate::syntax::cidr;
+use crate::version::Facts;
 use std::net::IpAddr;
 
 /// Lowers a Service.
@@ -157,8 +158,8 @@ fn endpoint_port(node: Node<'_>, findings: &mut Findings<'_>) -> Option<Endpoint
 }
 
 /// Lowers an EndpointSlice, in one pass over its endpoints.
-pub fn endpoint_slice(object: &Object<'_>) -> Lowered {
-    let mut findings = Findings::new(Door::Kubernetes, "EndpointSlice");
+pub fn endpoint_slice(object: &Object<'_>, facts: &'static Facts) -> Lowered {
+    let mut findings = Findings::new(facts, Door::Kubernetes, "EndpointSlice");
     if !meta::has_name(object.root, &mut findings) {
         return findings.finish(None);
     }

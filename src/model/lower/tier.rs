@@ -9,11 +9,6 @@ use crate::model::schema;
 use crate::model::validate::metadata::{NameRule, metadata};
 use crate::source::Object;
 
-/// The tiers that Calico itself creates: name, order, whether the default action is Pass
-/// (`api/pkg/apis/projectcalico/v3/tier.go:48`, `libcalico-go/lib/clientv3/client.go:298`, v3.32.1).
-pub const BUILT_IN_TIERS: [(&str, f64, bool); 3] =
-    [("kube-admin", 1e3, true), ("default", 1e6, false), ("kube-baseline", 1e7, true)];
-
 /// Lowers a Tier; `None` if it is malformed.
 pub fn lower(object: &Object<'_>, findings: &mut Findings<'_>) -> Option<Tier> {
     schema::check(object.root, &schema::resource::TIER, "", findings);
@@ -24,7 +19,7 @@ pub fn lower(object: &Object<'_>, findings: &mut Findings<'_>) -> Option<Tier> {
     let root = Reader::new(object.root, door);
     metadata(&root.sub("metadata"), NameRule::Tier, findings);
     let spec = root.sub("spec");
-    if door == Door::Crd && spec.node().is_none() {
+    if door == Door::Crd && findings.facts.schemas_know_values && spec.node().is_none() {
         findings.turn_away("missing-field", root.at(), "`spec` is missing");
     }
     let tier = Tier {
@@ -39,8 +34,8 @@ pub fn lower(object: &Object<'_>, findings: &mut Findings<'_>) -> Option<Tier> {
 }
 
 fn built_in(tier: &Tier, spec: &Reader<'_>, findings: &mut Findings<'_>) {
-    let Some((name, order, pass)) = BUILT_IN_TIERS.into_iter().find(|(name, ..)| *name == &*tier.meta.name)
-    else {
+    let mut built_in = findings.facts.built_in_tiers.iter().copied();
+    let Some((name, order, pass)) = built_in.find(|(name, ..)| *name == &*tier.meta.name) else {
         return;
     };
     if findings.door() == Door::Calicoctl && tier.order != Some(order) {

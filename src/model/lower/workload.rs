@@ -58,5 +58,5 @@ fn calico_node(meta: Meta, container: &Reader<'_>) -> CalicoNode {
         env.retain(|(earlier, _)| earlier != &name);
         env.push((name, value));
     }
-    CalicoNode { meta, env, image: container.text("image") }
+    CalicoNode { meta, env, image: container.spanned("image") }
 }

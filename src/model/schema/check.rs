@@ -1,10 +1,11 @@
 //! Compares an object with its [`Schema`].
 
 use super::leaf::leaf;
-use super::{Field, List, Schema, suggest};
+use super::{Check, FULL, Field, List, STR, Schema, Str, int, string, suggest};
 use crate::model::findings::{Door, Findings};
 use crate::model::text::excerpt;
 use crate::source::tree::{Node, Value};
+use crate::version::OldField;
 use rustc_hash::FxHashMap;
 use std::fmt;
 
@@ -24,6 +25,18 @@ pub(super) enum Step<'p> {
 pub(super) struct Path<'p> {
     parent: Option<&'p Path<'p>>,
     step: Step<'p>,
+}
+
+impl Path<'_> {
+    /// The way from the root with the keys alone.
+    fn without_places(&self) -> String {
+        let before = self.parent.map(Path::without_places).unwrap_or_default();
+        match self.step {
+            Step::Index(_) | Step::Key("") => before,
+            Step::Key(key) if before.is_empty() => key.to_owned(),
+            Step::Key(key) => format!("{before}.{key}"),
+        }
+    }
 }
 
 impl fmt::Display for Path<'_> {
@@ -60,9 +73,22 @@ fn object(node: Node<'_>, fields: &'static [Field], path: &Path<'_>, findings: &
     for (key, value) in node.entries() {
         let name = key.text();
         let Some(index) = position(fields, name, findings.door()) else {
+            let here = Path { parent: Some(path), step: Step::Key(name) };
+            if let Some(old) = removed(&here, findings) {
+                if !value.is_null() {
+                    walk(value, old_schema(old), &here, findings);
+                }
+                continue;
+            }
             unknown_field(key, fields, path, findings);
             continue;
         };
+        let here = Path { parent: Some(path), step: Step::Key(fields[index].name) };
+        let other = findings.facts.has_other_fields(findings.kind());
+        if other && findings.facts.lacks_field(findings.kind(), &here.without_places()) {
+            unknown_field(key, &[], path, findings);
+            continue;
+        }
         if fields[index].name != name {
             let message = format!(
                 "calicoctl reads `{name}` as `{}`; kubectl and the API server do not",
@@ -70,11 +96,19 @@ fn object(node: Node<'_>, fields: &'static [Field], path: &Path<'_>, findings: &
             );
             findings.warn("field-case", key.at(), message).help(format!("write `{}`", fields[index].name));
         }
-        let here = Path { parent: Some(path), step: Step::Key(fields[index].name) };
         // null is the zero value to Go, and pruned by the API server
         seen[index] = !value.is_null();
         if seen[index] {
-            walk(value, fields[index].schema, &here, findings);
+            let schema = fields[index].schema;
+            let old = other.then(|| findings.facts.old_field(findings.kind(), &here.without_places()));
+            match (old.flatten(), schema) {
+                (Some(OldField::Unchecked), Schema::Str(spec)) => {
+                    let unchecked = Schema::Str(Str { schema: Check::Any, tag: spec.tag });
+                    walk(value, &unchecked, &here, findings);
+                }
+                (Some(old), _) => walk(value, old_schema(old), &here, findings),
+                (None, _) => walk(value, schema, &here, findings),
+            }
         }
     }
     for (field, seen) in fields.iter().zip(seen) {
@@ -82,6 +116,33 @@ fn object(node: Node<'_>, fields: &'static [Field], path: &Path<'_>, findings: &
             let here = Path { parent: Some(path), step: Step::Key(field.name) };
             findings.turn_away("missing-field", node.at(), &format!("`{here}` is missing"));
         }
+    }
+}
+
+/// What a field is like that the newest schemas do not have. calicoctl takes the fields of Calico v1 for
+/// errors (`mustBeNil`, `mustBeFalse`, `libcalico-go/lib/validator/v3/validator.go`, v3.31.7).
+fn removed(here: &Path<'_>, findings: &Findings<'_>) -> Option<OldField> {
+    let kind = findings.kind();
+    if !findings.facts.has_other_fields(kind) || (kind == "IPPool" && findings.door() == Door::Calicoctl) {
+        return None;
+    }
+    findings.facts.old_field(kind, &here.without_places())
+}
+
+/// The schema of a field as it was before a version changed it.
+fn old_schema(old: OldField) -> &'static Schema {
+    static REDIRECTION: Schema = string(Check::OneOf(&["Enabled", "Disabled", "L2Only"]), Check::Any);
+    static BACKEND: Schema =
+        string(Check::Fold(&["Auto", "Legacy", "NFT"]), Check::OneOf(&["Auto", "NFT", "Legacy"]));
+    static PORT: Schema = int(FULL, FULL, (1, 65_535));
+    match old {
+        OldField::Bool => &Schema::Bool,
+        OldField::Text | OldField::Unchecked => &STR,
+        OldField::Duration => &Schema::Duration,
+        OldField::Mapping => &Schema::Any,
+        OldField::Redirection => &REDIRECTION,
+        OldField::Backend => &BACKEND,
+        OldField::Port => &PORT,
     }
 }
 
@@ -132,11 +193,12 @@ fn list(node: Node<'_>, spec: &List, path: &Path<'_>, findings: &mut Findings<'_
         return wrong_type(node, "a list", path, findings);
     }
     let count = node.items().count();
-    if count > spec.max {
+    let values = findings.schema_knows_values();
+    if values && count > spec.max {
         schema_says(node, &format!("`{path}` has {count} items, at most {} are allowed", spec.max), findings);
     }
     // calicoctl leaves an empty list out when it stores the object
-    if count < spec.min && findings.door() != Door::Calicoctl {
+    if values && count < spec.min && findings.door() != Door::Calicoctl {
         schema_says(node, &format!("`{path}` needs at least {} item", spec.min), findings);
     }
     let mut seen: FxHashMap<&str, Node<'_>> = FxHashMap::default();

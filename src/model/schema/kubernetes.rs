@@ -135,3 +135,91 @@ pub static CLUSTER_NETWORK_POLICY: Schema = Schema::Object(&[
     ),
     field("status", &ANY),
 ]);
+
+static ADMIN_ACTION: Schema = one_of(&["Allow", "Deny", "Pass"]);
+static BASELINE_ACTION: Schema = one_of(&["Allow", "Deny"]);
+static ADMIN_PORTS: Schema = Schema::List(List {
+    item: &Schema::Object(&[
+        field("portNumber", &Schema::Object(&[required("port", &PORT_NUMBER), field("protocol", &STR)])),
+        field("namedPort", &STR),
+        field(
+            "portRange",
+            &Schema::Object(&[
+                required("start", &PORT_NUMBER),
+                required("end", &PORT_NUMBER),
+                field("protocol", &STR),
+            ]),
+        ),
+    ]),
+    min: 0,
+    max: 100,
+    set: false,
+});
+static BOTH_SELECTORS: Schema = Schema::Object(&[
+    required("namespaceSelector", &LABEL_SELECTOR),
+    required("podSelector", &LABEL_SELECTOR),
+]);
+static ADMIN_SUBJECT: Schema =
+    Schema::Object(&[field("namespaces", &LABEL_SELECTOR), field("pods", &BOTH_SELECTORS)]);
+static ADMIN_FROM: Schema = Schema::List(List { item: &ADMIN_SUBJECT, min: 1, max: 100, set: false });
+static ADMIN_TO: Schema = Schema::List(List {
+    item: &Schema::Object(&[
+        field("namespaces", &LABEL_SELECTOR),
+        field("pods", &BOTH_SELECTORS),
+        field("nodes", &LABEL_SELECTOR),
+        field("networks", &NETWORKS),
+    ]),
+    min: 1,
+    max: 100,
+    set: false,
+});
+
+/// `spec` of the kinds of v1alpha1, with the actions of one of them.
+macro_rules! admin_policy {
+    ($action:ident $(, $own:expr)*) => {
+        Schema::Object(&[
+            field("apiVersion", &STR),
+            field("kind", &STR),
+            field("metadata", &METADATA),
+            required(
+                "spec",
+                &Schema::Object(&[
+                    $($own,)*
+                    required("subject", &ADMIN_SUBJECT),
+                    field("ingress", &Schema::List(List {
+                        item: &Schema::Object(&[
+                            field("name", &RULE_NAME),
+                            required("action", &$action),
+                            required("from", &ADMIN_FROM),
+                            field("ports", &ADMIN_PORTS),
+                        ]),
+                        min: 0,
+                        max: 100,
+                        set: false,
+                    })),
+                    field("egress", &Schema::List(List {
+                        item: &Schema::Object(&[
+                            field("name", &RULE_NAME),
+                            required("action", &$action),
+                            required("to", &ADMIN_TO),
+                            field("ports", &ADMIN_PORTS),
+                        ]),
+                        min: 0,
+                        max: 100,
+                        set: false,
+                    })),
+                ]),
+            ),
+            field("status", &ANY),
+        ])
+    };
+}
+
+/// AdminNetworkPolicy v1alpha1
+/// (`libcalico-go/config/crd/policy.networking.k8s.io_adminnetworkpolicies.yaml`, v3.31.7).
+pub static ADMIN_NETWORK_POLICY: Schema =
+    admin_policy!(ADMIN_ACTION, required("priority", &int(I32, (0, 1000), FULL)));
+
+/// BaselineAdminNetworkPolicy v1alpha1
+/// (`libcalico-go/config/crd/policy.networking.k8s.io_baselineadminnetworkpolicies.yaml`, v3.31.7).
+pub static BASELINE_ADMIN_NETWORK_POLICY: Schema = admin_policy!(BASELINE_ACTION);

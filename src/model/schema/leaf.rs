@@ -20,6 +20,8 @@ pub(super) fn leaf(node: Node<'_>, schema: &Schema, path: &Path<'_>, findings: &
         },
         (Schema::IpVersion, value) => match integer(value) {
             Some(4 | 6) => {}
+            // Felix ignores the policy
+            Some(_) if findings.door() == Door::Crd && !findings.schema_knows_values() => {}
             Some(n) => {
                 findings.turn_away("wrong-value", node.at(), &format!("`{path}: {n}` is neither 4 nor 6"));
             }
@@ -99,6 +101,7 @@ fn integer(value: Value<'_>) -> Option<i64> {
 }
 
 fn bounds(n: i64, spec: &Int, node: Node<'_>, path: &Path<'_>, findings: &mut Findings<'_>) {
+    let schema = if findings.schema_knows_values() { spec.schema } else { super::FULL };
     let outside = |(low, high): (i64, i64)| {
         (n < low || n > high).then(|| match (low, high) {
             (i64::MIN, high) => format!("`{path}: {n}` is above {high}"),
@@ -110,12 +113,12 @@ fn bounds(n: i64, spec: &Int, node: Node<'_>, path: &Path<'_>, findings: &mut Fi
         Door::Calicoctl => {
             if let Some(reason) = outside(spec.go).or_else(|| outside(spec.tag)) {
                 findings.turn_away("wrong-value", node.at(), &reason);
-            } else if let Some(reason) = outside(spec.schema) {
+            } else if let Some(reason) = outside(schema) {
                 findings.schema_rule(node.at(), &reason);
             }
         }
         Door::Crd | Door::Kubernetes => {
-            if let Some(reason) = outside(spec.schema) {
+            if let Some(reason) = outside(schema) {
                 findings.turn_away("wrong-value", node.at(), &reason);
             } else if let Some(reason) = outside(spec.go) {
                 findings.undecodable(node.at(), &reason);
@@ -149,11 +152,12 @@ fn port_bounds(port: port::PortText<'_>, node: Node<'_>, path: &Path<'_>, findin
 }
 
 fn string(text: &str, spec: &Str, node: Node<'_>, path: &Path<'_>, findings: &mut Findings<'_>) {
+    let schema = if findings.schema_knows_values() { spec.schema } else { Check::Any };
     let (first, second) = match findings.door() {
         // calicoctl leaves an empty string out when it stores the object
         Door::Calicoctl if text.is_empty() => return,
-        Door::Calicoctl => (spec.tag, spec.schema),
-        Door::Crd | Door::Kubernetes => (spec.schema, Check::Any),
+        Door::Calicoctl => (spec.tag, schema),
+        Door::Crd | Door::Kubernetes => (schema, Check::Any),
     };
     if let Some((reason, help)) = fails(text, first, path) {
         let note = findings.turn_away("wrong-value", node.at(), &reason);

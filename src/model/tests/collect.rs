@@ -5,7 +5,7 @@ use crate::diagnostic::Severity;
 use crate::model::{Collected, Fate, InvalidMode, collect};
 
 fn collected(text: &str, mode: InvalidMode) -> Collected {
-    collect(lower_all(text), mode)
+    collect(lower_all(text), mode, Default::default())
 }
 
 const POLICY: &str = "{apiVersion: projectcalico.org/v3, kind: GlobalNetworkPolicy, metadata: {name: p}, spec: {tier: t}}\n---\n";

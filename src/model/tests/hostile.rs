@@ -123,8 +123,8 @@ proptest! {
             "subsets": status, "endpoints": spec, "ports": status,
         }).to_string();
         let input = Input::Text { name: "t.json".to_owned(), bytes: text.into_bytes() };
-        let loaded = source::read(&[input], &Options { threads: 1 }, lower);
-        let collected = collect(loaded.values, InvalidMode::Fail);
+        let loaded = source::read(&[input], &Options { threads: 1 }, |object| lower(object, Default::default()));
+        let collected = collect(loaded.values, InvalidMode::Fail, Default::default());
         let errors = collected.diagnostics.iter().any(|d| d.severity == crate::diagnostic::Severity::Error);
         prop_assert_eq!(collected.fatal, errors, "{:?}", collected.diagnostics);
         prop_assert!(collected.diagnostics.len() <= 42);

@@ -12,7 +12,7 @@ use crate::source::{self, Input, Options};
 /// Lowers every object of a text.
 fn lower_all(text: &str) -> Vec<Lowered> {
     let input = Input::Text { name: "test.yaml".to_owned(), bytes: text.as_bytes().to_vec() };
-    let loaded = source::read(&[input], &Options { threads: 1 }, lower);
+    let loaded = source::read(&[input], &Options { threads: 1 }, |object| lower(object, Default::default()));
     assert_eq!(loaded.diagnostics, [], "the test's text is no YAML: {text}");
     loaded.values
 }

@@ -378,7 +378,7 @@ fn other_configurations() {
     );
     let text = v3("ClusterInformation")("calicoVersion: v3.32.1, clusterType: k8s");
     let Resource::ClusterInformation(information) = stored(&text) else { panic!("no ClusterInformation") };
-    assert_eq!(&*information.calico_version, "v3.32.1");
+    assert_eq!(&*information.calico_version.value, "v3.32.1");
     verdicts(
         v3("KubeControllersConfiguration"),
         &[
@@ -407,7 +407,7 @@ fn kinds_that_are_none() {
             ("apiVersion: v1, kind: policy", "malformed: unsupported-kind"),
             (
                 "apiVersion: policy.networking.k8s.io/v1alpha1, kind: AdminNetworkPolicy",
-                "malformed: unsupported-kind",
+                "refused: unsupported-kind",
             ),
             ("apiVersion: measure/v1, kind: NodeInterfaces", "passed over"),
             ("apiVersion: v1, kind: ConfigMap", "passed over"),

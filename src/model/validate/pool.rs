@@ -41,7 +41,7 @@ pub fn by_calicoctl(pool: &IpPool, spec: &Reader<'_>, findings: &mut Findings<'_
     for field in ["nodeSelector", "namespaceSelector"] {
         let text = spec.spanned(field);
         selector::check(&text, field, findings);
-        if text.value.contains("global(") {
+        if findings.facts.pool_selectors_checked && text.value.contains("global(") {
             findings.turn_away("misplaced-global", text.at, &format!("`global()` cannot stand in `{field}`"));
         }
     }
@@ -61,7 +61,8 @@ pub fn by_calicoctl(pool: &IpPool, spec: &Reader<'_>, findings: &mut Findings<'_
             "a `LoadBalancer` pool cannot set `disableBGPExport`",
         );
     }
-    if has("Tunnel") && spec.has("namespaceSelector") && !spec.text("namespaceSelector").is_empty() {
+    let checked = findings.facts.pool_selectors_checked;
+    if checked && has("Tunnel") && !spec.text("namespaceSelector").is_empty() {
         findings.turn_away(
             "bad-pool",
             spec.at_of("namespaceSelector"),

@@ -95,6 +95,7 @@ pub fn supports_ports(protocol: &Protocol) -> bool {
 }
 
 fn ports_need_protocol(rule: &Rule, findings: &mut Findings<'_>) {
+    let any_protocol = findings.facts.named_ports_of_any_protocol;
     let lists = [
         ("source.ports", &rule.source.ports),
         ("source.notPorts", &rule.source.not_ports),
@@ -103,7 +104,7 @@ fn ports_need_protocol(rule: &Rule, findings: &mut Findings<'_>) {
     ];
     for (name, ports) in lists {
         let offending = match &rule.protocol {
-            None => ports.iter().find(|port| !matches!(port.value, Port::Name(_))),
+            None => ports.iter().find(|port| !(any_protocol && matches!(port.value, Port::Name(_)))),
             Some(protocol) if supports_ports(&protocol.value) => None,
             Some(_) => ports.first(),
         };

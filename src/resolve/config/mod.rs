@@ -7,6 +7,7 @@ pub mod param;
 pub mod sources;
 pub mod value;
 
+use crate::version::{CalicoVersion, Facts, NftablesMode};
 use ipnet::IpNet;
 use std::net::IpAddr;
 
@@ -118,8 +119,10 @@ pub struct FelixConfig {
     /// a host name or an address
     pub metadata_addr: Box<str>,
     pub metadata_port: u16,
-    /// NFTablesMode is `Disabled`: members of a set that others cover are kept
+    /// members of a set that others cover are kept, which NFTablesMode decides
     pub keep_covered_members: bool,
+    /// how NFTablesMode is read
+    pub nftables_mode: NftablesMode,
     /// `MASQFullyRandom` of FeatureDetectOverride
     pub masq_fully_random: bool,
     /// `SNATFullyRandom` of FeatureDetectOverride
@@ -130,6 +133,13 @@ pub struct FelixConfig {
 
 impl Default for FelixConfig {
     fn default() -> Self {
+        FelixConfig::of(CalicoVersion::LATEST.facts())
+    }
+}
+
+impl FelixConfig {
+    /// The defaults of a version.
+    pub fn of(facts: &Facts) -> Self {
         let tcp = |port| FailsafePort { protocol: "tcp".into(), net: None, port };
         let udp = |port| FailsafePort { protocol: "udp".into(), net: None, port };
         FelixConfig {
@@ -199,7 +209,8 @@ impl Default for FelixConfig {
             cluster_type: "".into(),
             metadata_addr: "127.0.0.1".into(),
             metadata_port: 8775,
-            keep_covered_members: false,
+            keep_covered_members: !facts.nftables_mode.auto,
+            nftables_mode: facts.nftables_mode,
             masq_fully_random: true,
             snat_fully_random: true,
             nflog_size: true,

@@ -205,8 +205,12 @@ pub const PARAMS: &[Param] = &[
     ),
     lenient(
         "NFTablesMode",
-        |c| c.keep_covered_members = false,
-        |c, raw| one_of(raw, &["Enabled", "Disabled", "Auto"]).map(|i| c.keep_covered_members = i == 1),
+        |c| c.keep_covered_members = !c.nftables_mode.unless_disabled,
+        |c, raw| {
+            let modes: &[&str] = &["Enabled", "Disabled", "Auto"];
+            let known = if c.nftables_mode.auto { modes } else { &modes[..2] };
+            one_of(raw, known).map(|i| c.keep_covered_members = i == 1)
+        },
     ),
     lenient(
         "ServiceLoopPrevention",

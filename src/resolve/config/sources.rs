@@ -50,13 +50,19 @@ pub fn effective(resources: &Resources, node: &str, labels: Option<&Labels>) -> 
     let sources = [
         environment(resources, &mut diagnostics),
         named(resources, &format!("node.{node}")),
-        selected(resources, labels, &mut diagnostics),
+        match resources.facts.node_selectors {
+            true => selected(resources, labels, &mut diagnostics),
+            false => Vec::new(),
+        },
         global(resources),
     ];
-    let mut config = FelixConfig::default();
+    let facts = resources.facts;
+    let mut config = FelixConfig::of(facts);
     let mut places = Places::new();
     for raw in sources.iter().flatten() {
-        let Some(param) = PARAMS.iter().find(|param| param.name.eq_ignore_ascii_case(&raw.name)) else {
+        let known = |param: &&Param| !facts.unknown_parameters.contains(&param.name);
+        let named = |param: &&Param| param.name.eq_ignore_ascii_case(&raw.name);
+        let Some(param) = PARAMS.iter().filter(known).find(named) else {
             continue;
         };
         let wins = !places.iter().any(|(name, _)| *name == param.name);

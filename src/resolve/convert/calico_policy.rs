@@ -31,9 +31,11 @@ pub fn convert(policy: &Policy, selectors: &mut Selectors) -> Converted {
     } else {
         namespaced_selector(policy, selectors, &mut diagnostics)
     };
-    let governs = |direction| policy.types.is_empty() || policy.types.contains(&direction);
+    let governs = |direction| {
+        !policy.unknown_types_only && (policy.types.is_empty() || policy.types.contains(&direction))
+    };
     let draft = Draft {
-        id: PolicyId { kind, namespace: namespace.into(), name: policy.meta.name.clone() },
+        id: PolicyId { kind, namespace: namespace.into(), name: policy.stored_name.clone() },
         tier: if policy.tier.is_empty() { DEFAULT_TIER.into() } else { policy.tier.clone() },
         order: policy.order.unwrap_or(f64::INFINITY),
         selector,

@@ -1,6 +1,6 @@
-//! ClusterNetworkPolicy.
+//! ClusterNetworkPolicy, and AdminNetworkPolicy and BaselineAdminNetworkPolicy before it.
 //!
-//! `libcalico-go/lib/backend/k8s/conversion/clusternetworkpolicy.go`, v3.32.1.
+//! `libcalico-go/lib/backend/k8s/conversion/clusternetworkpolicy.go`, v3.32.1; `conversion.go:278` there, v3.31.7.
 
 use super::calico_policy::within_namespaces;
 use super::draft::{Converted, Draft, DraftRule, DraftSide, ignored_policy};
@@ -11,7 +11,7 @@ use super::selectors::{Peer as PeerSelectors, Selectors};
 use crate::diagnostic::Diagnostic;
 use crate::model::calico::{Action, Port};
 use crate::model::cluster_policy::{
-    ClusterNetworkPolicy, ClusterPeer, ClusterProtocol, ClusterRule, PortMatch, Subject,
+    ClusterNetworkPolicy, ClusterPeer, ClusterProtocol, ClusterRule, Kind, PortMatch, Subject,
 };
 use crate::resolve::address;
 use crate::resolve::view::{PolicyId, PolicyKind};
@@ -22,15 +22,21 @@ const RULE_NAME: &str = "name";
 /// Converts one policy. A rule that cannot be converted becomes an unconditional Deny, or is
 /// dropped if it accepts.
 pub fn convert(policy: &ClusterNetworkPolicy, selectors: &mut Selectors) -> Converted {
-    let kind = PolicyKind::KubernetesClusterNetworkPolicy;
+    let kind = match policy.kind {
+        Kind::Cluster => PolicyKind::KubernetesClusterNetworkPolicy,
+        Kind::Admin => PolicyKind::AdminNetworkPolicy,
+        Kind::Baseline => PolicyKind::BaselineAdminNetworkPolicy,
+    };
     let ignored = |reason: &str| Converted {
         draft: None,
         diagnostics: vec![ignored_policy(kind, &policy.meta.name, policy.meta.at, reason)],
     };
-    let tier = match &*policy.tier {
-        "Admin" => "kube-admin",
-        "Baseline" => "kube-baseline",
-        other => return ignored(&format!("tier `{other}` is neither `Admin` nor `Baseline`")),
+    let tier = match (policy.kind, &*policy.tier) {
+        (Kind::Admin, _) => "adminnetworkpolicy",
+        (Kind::Baseline, _) => "baselineadminnetworkpolicy",
+        (_, "Admin") => "kube-admin",
+        (_, "Baseline") => "kube-baseline",
+        (_, other) => return ignored(&format!("tier `{other}` is neither `Admin` nor `Baseline`")),
     };
     let Some((selector, namespace_selector)) = subject(&policy.subject) else {
         return ignored("its subject selects neither `namespaces` nor `pods`");
@@ -103,7 +109,8 @@ fn convert_rule(
     selectors: &mut Selectors,
 ) -> Result<Vec<DraftRule>, String> {
     let action = match &*rule.action {
-        "Accept" => Action::Allow,
+        // the schemas know one of the two each
+        "Accept" | "Allow" => Action::Allow,
         "Deny" => Action::Deny,
         "Pass" => Action::Pass,
         other => return Err(format!("action `{other}` is none of `Accept`, `Deny` and `Pass`")),
@@ -166,7 +173,9 @@ fn ports(items: &[ClusterProtocol]) -> Result<PortsByProtocol, String> {
     let mut ports = PortsByProtocol::default();
     for item in items {
         let known = [("TCP", item.tcp), ("UDP", item.udp), ("SCTP", item.sctp)];
-        if let Some((name, Some(port))) = known.into_iter().find(|(_, port)| port.is_some()) {
+        if let Some((name, port)) = &item.port {
+            ports.add(Some(name), number(*port)?);
+        } else if let Some((name, Some(port))) = known.into_iter().find(|(_, port)| port.is_some()) {
             ports.add(Some(name), number(port)?);
         } else if !item.destination_named_port.is_empty() {
             let name = &*item.destination_named_port;
