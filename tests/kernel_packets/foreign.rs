@@ -196,8 +196,12 @@ impl Rules<'_> {
         let ends = self.ends(hook);
         let (first, last) = self.numbers.pick(self.places.ranges);
         match self.numbers.below(3) {
-            0 if hook == "POSTROUTING" => format!(" -o eth0{ends} -j MASQUERADE --random"),
-            // the walk does not follow what the node sends to itself with another source
+            // ports at random must not matter to what comes after
+            0 if hook == "POSTROUTING" => match self.numbers.one_in(2) {
+                true => format!(" -o eth0{ends} -j MASQUERADE --random"),
+                false => format!(" -o lo{ends} -j MASQUERADE"),
+            },
+            // the walk does not follow what the node sends to itself with one of several sources
             1 => {
                 let out = if hook == "POSTROUTING" { " ! -o lo" } else { "" };
                 let mark = self.bits();
