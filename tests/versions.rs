@@ -198,7 +198,8 @@ fn verify_tells_which_version_a_dump_can_come_from() {
 fn explain_tells_under_which_version_a_name_is_one() {
     let cluster = format!("{OLD}/cluster.yaml");
     let rules = fs::read_to_string(root().join(OLD).join("golden/save.v4.rules")).expect("a recording");
-    let line = rules.lines().find(|line| line.contains("--comment \"Policy ")).expect("a policy's rule");
+    let of_policy = |line: &&str| line.starts_with("-A cali-pi-") && line.contains("--comment \"Policy ");
+    let line = rules.lines().find(of_policy).expect("a policy's rule");
     let hash = line.split_once("cali:").and_then(|(_, rest)| rest.split('"').next()).expect("its hash");
     let nothing = run(&["explain", hash, &cluster]);
     assert_eq!(nothing.status, Some(1), "{}", nothing.stdout);
