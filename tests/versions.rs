@@ -203,7 +203,7 @@ fn explain_tells_under_which_version_a_name_is_one() {
     let hash = line.split_once("cali:").and_then(|(_, rest)| rest.split('"').next()).expect("its hash");
     let nothing = run(&["explain", hash, &cluster]);
     assert_eq!(nothing.status, Some(1), "{}", nothing.stdout);
-    assert!(nothing.stderr.contains("but under v3.31"), "{}", nothing.stderr);
+    assert!(nothing.stderr.contains("but under v3.30 and v3.31"), "{}", nothing.stderr);
     let found = run(&["explain", hash, &cluster, "--calico-version", "v3.31"]);
     assert_eq!(found.status, Some(0), "{}", found.stderr);
     let set = run(&["explain", "cali40all-ipam-pools"]);
