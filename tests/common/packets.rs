@@ -8,12 +8,24 @@ use netpolc::kernel::route::Routes;
 use netpolc::space::Field;
 use std::path::PathBuf;
 
+/// Where more recorded clusters are, if they are there.
+fn golden() -> PathBuf {
+    let beside = root().join("../shared");
+    std::env::var_os("NETPOLC_SHARED").map_or(beside, PathBuf::from).join("golden")
+}
+
 /// Folders of recorded clusters: those of the repository, and more where they are found.
 pub fn recorded() -> Vec<PathBuf> {
-    let mut folders = vec![root().join("fixtures/golden")];
-    let beside = root().join("../shared");
-    let golden = std::env::var_os("NETPOLC_SHARED").map_or(beside, PathBuf::from).join("golden");
-    folders.extend(["synthetic", "services", "faults"].map(|name| golden.join(name)));
+    let more = ["synthetic", "services", "faults"].map(|name| golden().join(name));
+    clusters_in(&[&[root().join("fixtures/golden")], &more[..]].concat())
+}
+
+/// Folders of clusters that were recorded with other people's manifests.
+pub fn others() -> Vec<PathBuf> {
+    clusters_in(&[golden().join("real")])
+}
+
+fn clusters_in(folders: &[PathBuf]) -> Vec<PathBuf> {
     let entries = folders.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten();
     let mut clusters: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     clusters.retain(|path| path.join("golden/ip-addr.json").exists());

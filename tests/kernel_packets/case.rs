@@ -1,6 +1,6 @@
 //! Clusters whose rules are loaded, each at one node; and nodes that have other rules.
 
-use super::common::packets::recorded;
+use super::common::packets::{others, recorded};
 use super::common::{Numbers, clusters, root};
 use super::foreign;
 use netpolc::diagnostic::FileId;
@@ -23,7 +23,7 @@ pub struct Case {
     /// what messages call it
     pub name: String,
     cluster: PathBuf,
-    node: &'static str,
+    node: String,
     addresses: PathBuf,
     routes: Vec<PathBuf>,
     /// of IPv4 and IPv6, instead of the cluster's
@@ -52,25 +52,11 @@ fn folder(name: &str) -> PathBuf {
 
 /// The clusters for so many packets: recorded ones, the sample, and random ones.
 pub fn all(packets: usize) -> Vec<Case> {
-    let mut cases: Vec<Case> = recorded()
-        .into_iter()
-        .map(|folder| {
-            let golden = folder.join("golden");
-            let routes = ["ip-route.json", "ip-route6.json"].map(|name| golden.join(name));
-            Case {
-                name: folder.file_name().expect("a folder").to_string_lossy().into_owned(),
-                cluster: folder.join("cluster.yaml"),
-                node: "node-1",
-                addresses: golden.join("ip-addr.json"),
-                routes: routes.into_iter().filter(|path| path.exists()).collect(),
-                dumps: None,
-            }
-        })
-        .collect();
+    let mut cases: Vec<Case> = recorded().iter().map(|folder| recording(folder)).collect();
     cases.push(Case {
         name: "iks".to_owned(),
         cluster: root().join("fixtures/iks/cluster"),
-        node: "10.176.48.67",
+        node: "10.176.48.67".to_owned(),
         addresses: root().join("fixtures/iks/node/10.176.48.67/ip-addr.json"),
         routes: Vec::new(),
         dumps: None,
@@ -78,6 +64,29 @@ pub fn all(packets: usize) -> Vec<Case> {
     cases.extend((0..FOREIGN).map(foreign));
     let count = (packets / PACKETS_EACH).saturating_sub(cases.len()).max(10);
     cases.extend((0..count).map(random));
+    cases
+}
+
+/// A recorded cluster.
+fn recording(folder: &Path) -> Case {
+    let golden = folder.join("golden");
+    let routes = ["ip-route.json", "ip-route6.json"].map(|name| golden.join(name));
+    let node = std::fs::read_to_string(folder.join("node")).unwrap_or_else(|_| "node-1".to_owned());
+    Case {
+        name: folder.file_name().expect("a folder").to_string_lossy().into_owned(),
+        cluster: folder.join("cluster.yaml"),
+        node: node.trim().to_owned(),
+        addresses: golden.join("ip-addr.json"),
+        routes: routes.into_iter().filter(|path| path.exists()).collect(),
+        dumps: None,
+    }
+}
+
+/// The clusters with recorded packets, other people's manifests among them where they are found, and the sample.
+pub fn with_recorded_packets() -> Vec<Case> {
+    let mut cases = all(0);
+    cases.extend(others().iter().map(|folder| recording(folder)));
+    cases.retain(|case| case.name == "iks" || !case.recorded().is_empty());
     cases
 }
 
@@ -92,7 +101,7 @@ fn random(number: usize) -> Case {
     let (cluster, addresses) = (folder(&name).join("cluster.yaml"), folder(&name).join("ip-addr.json"));
     std::fs::write(&cluster, objects.join("---\n")).expect("the cluster is written");
     std::fs::write(&addresses, ADDRESSES).expect("the addresses are written");
-    Case { name, cluster, node: "node-1", addresses, routes: Vec::new(), dumps: None }
+    Case { name, cluster, node: "node-1".to_owned(), addresses, routes: Vec::new(), dumps: None }
 }
 
 /// A node with random rules of other software, the same for the same number.
@@ -108,7 +117,7 @@ fn foreign(number: usize) -> Case {
     let mut rules = |name: &str, family| write(name, &foreign::rules(&mut numbers, family));
     Case {
         cluster: write("cluster.yaml", "{apiVersion: v1, kind: Node, metadata: {name: node-1}}\n"),
-        node: "node-1",
+        node: "node-1".to_owned(),
         addresses: write("ip-addr.json", foreign::ADDRESSES),
         routes: vec![write("ip-route.json", foreign::ROUTES)],
         dumps: Some([rules("v4.rules", Family::V4), rules("v6.rules", Family::V6)]),
@@ -129,7 +138,7 @@ impl Case {
         let resources: Resources = collect(read.values, InvalidMode::Skip, Default::default()).resources;
         let cluster = Cluster::new(&resources);
         let addresses = ip_addr::parse(&text(&self.addresses)).expect("addresses");
-        let request = NodeRequest { node: self.node, interfaces: Some(&addresses) };
+        let request = NodeRequest { node: &self.node, interfaces: Some(&addresses) };
         let view = cluster.view(&request).view.expect("the node is there");
         let routes = match &self.routes[..] {
             [] => assume::routes(&cluster, &view, &mut Vec::new()),
@@ -147,6 +156,15 @@ impl Case {
             dump.rule_sets().expect("no circles").remove(0)
         });
         Program { v4, v6: RuleSet { family: Family::V6, ..v6 }, sets: Vec::new() }
+    }
+
+    /// The rows of packets that were sent when the cluster was recorded: first packets only, whose answers follow.
+    pub fn recorded(&self) -> Vec<String> {
+        let beside = self.cluster.with_file_name("verdicts.tsv");
+        let Ok(verdicts) = std::fs::read_to_string(beside) else { return Vec::new() };
+        let rows = verdicts.lines().skip(1).map(|line| line.split('\t').collect::<Vec<_>>());
+        let first = rows.filter(|columns| columns.get(7) == Some(&"new"));
+        first.map(|columns| columns[..8].join("\t")).collect()
     }
 
     /// Writes rows of packets, and says how `trace` is asked about them.

@@ -35,6 +35,9 @@ const INSIDE: &str = "NETPOLC_KERNEL_PACKETS_INSIDE";
 /// Packets that are sent unless more are asked for.
 const PACKETS: usize = 40_000;
 
+/// Random packets besides the recorded ones through the rules of each cluster that were made fewer.
+const MORE_PACKETS: usize = 40;
+
 /// What must become of some of them. POSTROUTING is not among them: only what a process sends and DNAT
 /// redirects meets policy there.
 const FATES: [&str; 8] = [
@@ -79,6 +82,34 @@ fn packets_meet_the_fate_that_trace_tells() {
     }
 }
 
+/// Rules that were made fewer do in the kernel what `trace` says of the rules as they were.
+#[test]
+fn optimized_rules_do_the_same() {
+    if std::env::var_os(INSIDE).is_none() {
+        if kernel_is_here() {
+            again_inside("optimized_rules_do_the_same");
+        }
+        return;
+    }
+    let cases = case::with_recorded_packets();
+    for level in [1, 2] {
+        let numbered: Vec<(usize, &Case)> = cases.iter().enumerate().collect();
+        let reports =
+            in_parallel(&numbered, |(number, case)| measure::run(case, *number, MORE_PACKETS, level));
+        let count = |part: fn(&measure::Report) -> usize| reports.iter().map(part).sum::<usize>();
+        let wrong: Vec<&str> =
+            reports.iter().flat_map(|report| &report.wrong).map(|(_, text)| &**text).collect();
+        say(&format!(
+            "-O {level}: {} packets and {} answers in {} clusters, {} differ",
+            count(|report| report.first),
+            count(|report| report.answers),
+            cases.len(),
+            wrong.len()
+        ));
+        assert!(wrong.is_empty(), "{}", wrong[..wrong.len().min(20)].join("\n"));
+    }
+}
+
 /// Starts a test again in namespaces of its own.
 fn again_inside(test: &str) {
     let status = Command::new("unshare")
@@ -96,7 +127,7 @@ fn compare() {
     let cases: Vec<(usize, Case)> = case::all(packets).into_iter().enumerate().collect();
     let start = std::time::Instant::now();
     let each = packets.div_ceil(cases.len());
-    let reports = in_parallel(&cases, |(number, case)| measure::run(case, *number, each));
+    let reports = in_parallel(&cases, |(number, case)| measure::run(case, *number, each, 0));
     let count = |part: fn(&measure::Report) -> usize| reports.iter().map(part).sum::<usize>();
     let wrong: Vec<&str> = reports.iter().flat_map(|report| &report.wrong).map(|(_, text)| &**text).collect();
     say(&format!(

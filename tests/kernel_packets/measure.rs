@@ -9,11 +9,13 @@ use super::lab::Lab;
 use super::record::{Record, Records};
 use super::sent::Sent;
 use super::setup;
+use netpolc::felix;
 use netpolc::ir::{Family, Matcher, Program};
 use netpolc::kernel::Kernel;
 use netpolc::kernel::conntrack::Connection;
 use netpolc::kernel::packet::TCP;
 use netpolc::kernel::route::Routes;
+use netpolc::optimize;
 use netpolc::resolve::view::NodeView;
 use netpolc::trace::row;
 use nix::sched::{CpuSet, sched_setaffinity};
@@ -44,15 +46,22 @@ pub fn stay_on_one_processor() {
     sched_setaffinity(Pid::from_raw(0), &one).expect("a processor of this process");
 }
 
-/// Sends packets to a cluster's node, and the answers to those that got through.
-pub fn run(case: &Case, number: usize, count: usize) -> Report {
+/// Sends packets to a cluster's node, and the answers to those that got through: those that were recorded, if they are
+/// asked for, and so many random ones. The node has the rules as they are, or as they are optimized; what it does must be
+/// what `trace` says of the rules as they are.
+pub fn run(case: &Case, number: usize, count: usize, level: u8) -> Report {
     let (view, routes) = case.view();
     let program = case.program(&view);
+    let loaded = match level {
+        0 => program.clone(),
+        _ => optimize::optimize(&program, level, felix::private_marks(&view)).program,
+    };
+    let rows = if level == 0 { Vec::new() } else { case.recorded() };
     let kernel = Kernel::new(&program, Routes::new(&view.interfaces, &routes));
     let interfaces = setup::interfaces(&view, &routes);
     let work = || {
         stay_on_one_processor();
-        let mut lab = Lab::new(&view, &routes, &program);
+        let mut lab = Lab::new(&view, &routes, &loaded);
         let mut report = Report::default();
         let families = families(&view);
         for family in &families {
@@ -60,7 +69,11 @@ pub fn run(case: &Case, number: usize, count: usize) -> Report {
             let values = values(&program, *family, &kernel.routes);
             let places = Places::new(*family, &values, &view, &kernel.routes);
             let packets = packets(&places, &mut numbers, &interfaces, &view, &program, &kernel);
-            let mut waiting: Vec<Sent<'_>> = packets.take(count.div_ceil(families.len())).collect();
+            let recorded = rows.iter().map(|row| Sent::recorded(&kernel, row));
+            let recorded =
+                recorded.filter(|sent| sent.packet.family == *family && can_be_measured(sent, &view));
+            let mut waiting: Vec<Sent<'_>> =
+                recorded.chain(packets.take(count.div_ceil(families.len()))).collect();
             while !waiting.is_empty() {
                 let (batch, rest) = together(waiting);
                 waiting = rest;
@@ -109,11 +122,13 @@ fn packets<'k>(
     let asked = drawn
         .filter(move |packet| !(counts && packet.protocol == TCP))
         .map(|packet| Sent::new(kernel, packet, Connection::First));
-    asked.filter(|sent| {
-        let to = written(sent.packet.family, sent.said.end.destination);
-        let is_ordinary = to.is_loopback() || is_ordinary(to, view);
-        is_ordinary && sent.can_be_measured()
-    })
+    asked.filter(|sent| can_be_measured(sent, view))
+}
+
+fn can_be_measured(sent: &Sent<'_>, view: &NodeView) -> bool {
+    let to = written(sent.packet.family, sent.said.end.destination);
+    let is_ordinary = to.is_loopback() || is_ordinary(to, view);
+    is_ordinary && sent.can_be_measured()
 }
 
 /// The first packets that can be under way together, and the rest.

@@ -32,6 +32,12 @@ impl<'k> Sent<'k> {
         Sent { packet, connection, said, row }
     }
 
+    /// A row of a recording, the first packet of a connection.
+    pub fn recorded(kernel: &'k Kernel<'_>, row: &'k str) -> Self {
+        let (packet, connection) = row::parse(row).expect("a row");
+        Sent::new(kernel, packet, connection)
+    }
+
     /// What it must not have in common with others that are under way: with ports the pair of ports, else each
     /// address, also as rewritten. Then none belongs to a connection of another one.
     pub fn marks(&self) -> Vec<(u8, u128, u128)> {
