@@ -231,6 +231,23 @@ fn what_optimizing_writes_is_valid() {
 }
 
 #[test]
+fn what_can_go_from_policies_is_valid() {
+    let proof = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("policies-proof.json");
+    let more = ["--check", "--format", "json", "--proof", proof.to_str().expect("a path")];
+    let cluster = "fixtures/iks/cluster".into();
+    let mut found = 0;
+    for path in files("fixtures/optimize").iter().map(|path| relative(path)).chain([cluster]) {
+        let result = run(&[&["optimize", &path], &more[..]].concat());
+        assert!(matches!(result.status, Some(0 | 1)), "{path}: {}", result.stderr);
+        assert_valid(&schema("optimized-policies.schema.json"), &result.stdout, &path);
+        let text = std::fs::read_to_string(&proof).expect("the proof is written");
+        assert_valid(&schema("policies-proof.schema.json"), &text, &path);
+        found += usize::from(text.contains("\"fate\""));
+    }
+    assert!(found > 5, "only {found} proofs");
+}
+
+#[test]
 fn the_schemas_agree_on_diagnostics() {
     let strip = |mut value: Value| {
         for definition in ["diagnostic", "related"] {
@@ -243,8 +260,9 @@ fn the_schemas_agree_on_diagnostics() {
         (value["$defs"]["diagnostic"].clone(), value["$defs"]["related"].clone())
     };
     let wanted = strip(schema("diagnostics.schema.json"));
-    for other in ["compile.schema.json", "check.schema.json", "verify.schema.json"] {
-        assert_eq!(strip(schema(other)), wanted, "{other}");
+    let others = ["compile", "check", "verify", "optimized-policies"];
+    for other in others.map(|name| format!("{name}.schema.json")) {
+        assert_eq!(strip(schema(&other)), wanted, "{other}");
     }
 }
 

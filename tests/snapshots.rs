@@ -146,7 +146,7 @@ fn the_sample_cluster_compiles() {
 
 #[test]
 fn every_snapshot_has_its_fixture() {
-    for folder in ["compile", "input"] {
+    for folder in ["compile", "input", "optimize"] {
         let fixtures: HashSet<_> = files(&format!("fixtures/{folder}"))
             .iter()
             .flat_map(|path| [path.file_name(), path.file_stem()])

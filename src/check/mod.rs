@@ -37,7 +37,7 @@ pub mod loadable;
 pub mod outcome;
 pub mod page;
 mod policy;
-mod reach;
+pub(crate) mod reach;
 mod rule_facts;
 mod run;
 mod service;

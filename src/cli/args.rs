@@ -28,6 +28,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Say what a node's kernel does with packets
     Trace(TraceArgs),
+    /// Write policies with fewer networks, ports and rules that mean the same
+    Optimize(OptimizeArgs),
 }
 
 /// `netpolc compile`
@@ -270,6 +272,48 @@ pub struct TraceArgs {
 
     /// Text, or one JSON document
     #[arg(long, value_enum, default_value = "text", conflicts_with = "packets")]
+    pub format: Format,
+
+    /// What to do with objects that a cluster would refuse: stop, or leave them out as it would
+    #[arg(long, value_enum, default_value = "fail")]
+    pub invalid: Invalid,
+
+    /// Threads that read the input [default: one for each processor]
+    #[arg(long, short = 'j', value_name = "N")]
+    pub jobs: Option<std::num::NonZero<usize>>,
+}
+
+/// `netpolc optimize`
+#[derive(Debug, Args)]
+pub struct OptimizeArgs {
+    /// Manifests: files, folders (searched for .yaml, .yml and .json), or - for standard input, whose new
+    /// text is printed. Files are changed in place
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+
+    /// Write nothing; print what could go, one line each, and exit with 1 if anything could
+    #[arg(long, conflicts_with = "patch")]
+    pub check: bool,
+
+    /// Write nothing; print the changes as a unified diff
+    #[arg(long)]
+    pub patch: bool,
+
+    /// Compare the rules of this node only [default: every node of the input]
+    #[arg(long)]
+    pub node: Option<String>,
+
+    /// The version of Calico that runs, such as v3.31 [default: as the image of calico-node or
+    /// ClusterInformation in the manifests says, else the newest known]
+    #[arg(long, value_name = "VERSION", value_parser = CalicoVersion::parse)]
+    pub calico_version: Option<CalicoVersion>,
+
+    /// Write into this file what was compared to prove that nothing has changed for any packet
+    #[arg(long, value_name = "FILE")]
+    pub proof: Option<PathBuf>,
+
+    /// Text, or one JSON document
+    #[arg(long, value_enum, default_value = "text", conflicts_with = "patch")]
     pub format: Format,
 
     /// What to do with objects that a cluster would refuse: stop, or leave them out as it would

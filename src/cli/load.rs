@@ -129,10 +129,7 @@ fn finish(reading: Reading, version: Found) -> Loaded {
     diagnostics.extend(version.diagnostics.iter().cloned());
     diagnostics.extend(passed_over(&collected.counts));
     if nothing {
-        diagnostics.push(
-            Diagnostic::new("no-objects", Severity::Error, None, "there is not one object in the input")
-                .help("name files or folders with Kubernetes and Calico manifests"),
-        );
+        diagnostics.push(no_objects());
     }
     Loaded { version, files, collected, diagnostics, unusable: malformed || nothing }
 }
@@ -168,8 +165,14 @@ pub fn interfaces(path: &Path) -> io::Result<Vec<Interface>> {
     ip_addr::parse(&text).map_err(|error| io::Error::other(format!("`{}`: {error}", path.display())))
 }
 
+/// There is nothing to work on.
+pub fn no_objects() -> Diagnostic {
+    Diagnostic::new("no-objects", Severity::Error, None, "there is not one object in the input")
+        .help("name files or folders with Kubernetes and Calico manifests")
+}
+
 /// Nothing is dropped in silence: the kinds that policy does not look at, and how many there were.
-fn passed_over(counts: &model::Counts) -> Option<Diagnostic> {
+pub fn passed_over(counts: &model::Counts) -> Option<Diagnostic> {
     let kinds: Vec<String> =
         counts.passed_over.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
     let message = format!("passed over, because policy does not look at them: {}", kinds.join(", "));

@@ -7,6 +7,7 @@ mod explain;
 mod load;
 mod messages;
 mod node_dump;
+mod optimize;
 mod output;
 mod trace;
 mod verify;
@@ -30,6 +31,7 @@ pub fn main() -> ExitCode {
         args::Command::Explain(args) => explain::run(&args),
         args::Command::Verify(args) => verify::run(&args),
         args::Command::Trace(args) => trace::run(&args),
+        args::Command::Optimize(args) => optimize::run(&args),
     };
     match outcome {
         Ok(status) => ExitCode::from(status),

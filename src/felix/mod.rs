@@ -37,8 +37,9 @@ pub use blocks::split_ports;
 pub use context::is_ipvs;
 pub use policy::positive_blocks;
 
-use crate::ir::{Family, Program};
+use crate::ir::{Chain, Family, Program};
 use crate::resolve::view::NodeView;
+use std::sync::Arc;
 
 /// Renders everything that Felix would program on the node.
 pub fn render(view: &NodeView) -> Program {
@@ -53,6 +54,12 @@ pub fn render(view: &NodeView) -> Program {
 /// The mark of WireGuard's own packets, 0 where it is off.
 pub fn wireguard_mark(view: &NodeView) -> u32 {
     context::Context::new(view, Family::V4).marks.wireguard
+}
+
+/// The chains of all policies of a view, for ingress and egress, whether or not anything leads to them.
+pub fn policy_chains(view: &NodeView, family: Family) -> Vec<[Arc<Chain>; 2]> {
+    let ctx = context::Context::new(view, family);
+    view.policies.iter().filter_map(|own| policy::policy(&ctx, own).try_into().ok()).collect()
 }
 
 /// The bits of the packet mark in which rules of policies and profiles note their verdicts.

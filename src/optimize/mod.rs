@@ -16,6 +16,7 @@
 //! | `proof` | whether two programs do the same |
 //! | `blame` | the chains for which a pass was wrong |
 //! | `paths` | how many rules packets meet |
+//! | `manifests` | the same for policies as they are written: fewer networks, ports and rules |
 //! | `report`, `proof_file` | what was saved, and what was compared, as documents |
 
 mod blame;
@@ -23,6 +24,7 @@ mod edit;
 mod effect;
 mod lab;
 mod liveness;
+pub mod manifests;
 pub mod passes;
 mod paths;
 pub mod proof;

@@ -6,7 +6,7 @@ use super::cluster::Cluster;
 use super::convert::profile::{self, DEFAULT_ALLOW};
 use super::members::Variant;
 use super::policy::Policy as ClusterPolicy;
-use super::view::{IpSet, Policy, PolicyIndex, Profile, Rule, RuleSide, SetIndex};
+use super::view::{IpSet, NodeView, Policy, PolicyIndex, Profile, Rule, RuleSide, SetIndex};
 use crate::diagnostic::{Diagnostic, Location};
 use crate::model::calico::{Action, HostEndpoint};
 use crate::model::core::Pod;
@@ -63,6 +63,16 @@ impl<'r> Cluster<'r> {
         let at = known.at.unwrap_or(nowhere);
         let rules = || if known.allows { vec![plain_rule(Action::Allow, at)] } else { Vec::new() };
         Profile { name, inbound: rules(), outbound: rules(), at: known.at }
+    }
+
+    /// What a node knows, as if endpoints of it had these policies and no others, by their numbers in
+    /// [`Cluster::policies`].
+    pub fn with_policies(&self, view: &NodeView, policies: &[usize]) -> NodeView {
+        let config = &view.config;
+        let variant =
+            Variant { spoofing: config.workload_source_spoofing, keep_covered: config.keep_covered_members };
+        let Active { policies, sets, .. } = self.active(policies, variant);
+        NodeView { policies, sets, ..view.clone() }
     }
 
     /// What is active of the cluster's policies, given those that are.

@@ -73,6 +73,47 @@ pub enum Input {
     },
 }
 
+/// A text that was read but not looked into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// what to call it in messages
+    pub name: String,
+    /// the file it is from; `None` for standard input
+    pub path: Option<PathBuf>,
+    /// its bytes
+    pub bytes: Vec<u8>,
+}
+
+impl Opened {
+    /// The text as an input, of other bytes if they are given.
+    pub fn input(&self, bytes: Option<&[u8]>) -> Input {
+        Input::Text { name: self.name.clone(), bytes: bytes.unwrap_or(&self.bytes).to_vec() }
+    }
+}
+
+/// Reads the bytes of all inputs, so that they can be looked into more than once. Texts are in the order in
+/// which [`read`] numbers files.
+///
+/// # Errors
+/// What cannot be read.
+pub fn open(inputs: &[Input]) -> Result<Vec<Opened>, Vec<Diagnostic>> {
+    let mut wrong = Vec::new();
+    let mut texts = Vec::new();
+    for found in find::find(inputs, &mut wrong) {
+        match found.read() {
+            Ok((bytes, _)) => {
+                let path = match &found.from {
+                    find::From::Path(path) => Some(path.clone()),
+                    find::From::Stdin | find::From::Bytes(_) => None,
+                };
+                texts.push(Opened { name: found.name, path, bytes });
+            }
+            Err(diagnostic) => wrong.push(diagnostic),
+        }
+    }
+    if wrong.is_empty() { Ok(texts) } else { Err(wrong) }
+}
+
 /// How to read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Options {

@@ -10,7 +10,7 @@
 //! | `walk` | packets on their way |
 
 mod paths;
-mod sets;
+pub(crate) mod sets;
 #[cfg(test)]
 mod tests;
 mod walk;
