@@ -10,6 +10,8 @@ NETPOLC := $(TARGET)/release/netpolc
 
 # packages of Debian with what the tests with the kernel use
 KERNEL_TOOLS := iptables ipset iproute2 util-linux
+# and with what the test of the HTML report opens it
+BROWSER := chromium chromium-driver
 
 # the sample cluster, and the worker of it that `make run` compiles
 SAMPLE := fixtures/iks
@@ -43,13 +45,17 @@ test: tools ## fetch what the tests need and run all of them
 kernel-test: tools ## send packets through the real kernel, and compare with trace (NETPOLC_KERNEL_PACKETS=40000)
 	NETPOLC_KERNEL=1 $(CARGO) test --locked --test kernel_packets
 
-# Some tests ask the real kernel, in network namespaces of their own. Where they cannot, they say so.
+# Some tests ask the real kernel, in network namespaces of their own, or a browser. Where they cannot, they say so.
 tools:
 	@command -v iptables-legacy-restore ipset unshare ip > /dev/null 2>&1 || { \
 	    test "$$(id -u)" = 0 && command -v apt-get > /dev/null && \
 	    { apt-get install -y -qq $(KERNEL_TOOLS) || \
 	      { apt-get update -qq && apt-get install -y -qq $(KERNEL_TOOLS); }; }; } || \
 	    echo 'iptables (legacy), ipset and ip are not here and cannot be installed: tests with the kernel are skipped'
+	@command -v chromedriver > /dev/null 2>&1 || { \
+	    test "$$(id -u)" = 0 && command -v apt-get > /dev/null && \
+	    { apt-get install -y -qq $(BROWSER) || { apt-get update -qq && apt-get install -y -qq $(BROWSER); }; }; } || \
+	    echo 'Chromium and its driver are not here and cannot be installed: the test of the HTML report is skipped'
 
 check: ## what CI runs: formatting, lints, tests, documentation
 	$(CARGO) fmt --check

@@ -21,6 +21,7 @@
 //! | [`optimize`] | rules → fewer rules that mean the same, and the proof |
 //! | [`dump`] | dumps of a node → rules and sets |
 //! | [`verify`] | rules, and dumps of a node → where they differ |
+//! | [`report`] | findings → text, SARIF, Markdown, JUnit, HTML |
 //! | [`upgrade`] | one input read for two versions of Calico → a node under both |
 //! | [`version`] | everything in which versions of Calico differ: all stages ask it |
 //!
@@ -40,6 +41,7 @@ pub mod kernel;
 pub mod kube_proxy;
 pub mod model;
 pub mod optimize;
+pub mod report;
 pub mod resolve;
 pub mod source;
 pub mod space;

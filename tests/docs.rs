@@ -100,7 +100,8 @@ fn paths(text: &str) -> impl Iterator<Item = &str> {
     let quoted =
         text.split('`').skip(1).step_by(2).filter(|word| FOLDERS.iter().any(|f| word.starts_with(f)));
     let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-    quoted.chain(links.filter(|link| !link.contains("://") && !link.starts_with('#')))
+    let links = links.filter(|link| !link.contains("://") && !link.starts_with('#'));
+    quoted.chain(links.filter_map(|link| link.split('#').next()))
 }
 
 #[test]

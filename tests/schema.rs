@@ -2,84 +2,10 @@
 
 mod common;
 
+use common::json_schema::violations;
 use common::{files, relative, root, run};
-use regex_lite::Regex;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::path::Path;
-
-/// What a value has that a schema does not allow, with the path to it.
-///
-/// Knows the keywords that our schemas use; any other is a failure, so that none is ignored.
-fn violations(root: &Value, schema: &Value, value: &Value, path: &str, out: &mut Vec<String>) {
-    let schema = match schema["$ref"].as_str() {
-        Some(reference) => {
-            let pointer = reference.strip_prefix('#').expect("references stay in their file");
-            root.pointer(pointer).unwrap_or_else(|| panic!("`{reference}` leads nowhere"))
-        }
-        None => schema,
-    };
-    let mut bad = |what: String| out.push(format!("{path}: {what}"));
-    let object = schema.as_object().expect("a schema is an object");
-    for (keyword, wanted) in object {
-        let fits = match keyword.as_str() {
-            "$schema" | "title" | "description" | "$defs" | "properties" | "items" => true,
-            "const" => value == wanted,
-            "enum" => wanted.as_array().unwrap().contains(value),
-            "type" => match wanted.as_str().unwrap() {
-                "object" => value.is_object(),
-                "array" => value.is_array(),
-                "string" => value.is_string(),
-                "boolean" => value.is_boolean(),
-                "integer" => value.is_i64() || value.is_u64(),
-                "number" => value.is_number(),
-                other => panic!("type `{other}`"),
-            },
-            "minimum" => value.as_f64().is_none_or(|n| n >= wanted.as_f64().unwrap()),
-            "minLength" => {
-                value.as_str().is_none_or(|s| s.chars().count() as u64 >= wanted.as_u64().unwrap())
-            }
-            "maxLength" => {
-                value.as_str().is_none_or(|s| s.chars().count() as u64 <= wanted.as_u64().unwrap())
-            }
-            "minItems" => value.as_array().is_none_or(|a| a.len() as u64 >= wanted.as_u64().unwrap()),
-            "maxItems" => value.as_array().is_none_or(|a| a.len() as u64 <= wanted.as_u64().unwrap()),
-            "pattern" => {
-                value.as_str().is_none_or(|s| Regex::new(wanted.as_str().unwrap()).unwrap().is_match(s))
-            }
-            "required" => value.as_object().is_none_or(|map| has_all(map, wanted)),
-            "dependentRequired" => value.as_object().is_none_or(|map| {
-                wanted
-                    .as_object()
-                    .unwrap()
-                    .iter()
-                    .all(|(key, needs)| !map.contains_key(key) || has_all(map, needs))
-            }),
-            "additionalProperties" => {
-                assert_eq!(*wanted, json!(false));
-                let known = schema["properties"].as_object().unwrap();
-                value.as_object().is_none_or(|map| map.keys().all(|key| known.contains_key(key)))
-            }
-            other => panic!("keyword `{other}` is not known to this test"),
-        };
-        if !fits {
-            bad(format!("{keyword} {wanted}, but {:.200}", value.to_string()));
-        }
-    }
-    for (index, item) in value.as_array().into_iter().flatten().enumerate() {
-        if let Some(items) = object.get("items") {
-            violations(root, items, item, &format!("{path}/{index}"), out);
-        }
-    }
-    for (key, item) in value.as_object().into_iter().flatten() {
-        if let Some(property) = schema["properties"].get(key) {
-            violations(root, property, item, &format!("{path}/{key}"), out);
-        }
-    }
-}
-
-fn has_all(map: &Map<String, Value>, names: &Value) -> bool {
-    names.as_array().unwrap().iter().all(|name| map.contains_key(name.as_str().unwrap()))
-}
 
 fn schema(name: &str) -> Value {
     let path = root().join("docs/schema").join(name);
@@ -135,6 +61,25 @@ fn what_check_finds_is_valid() {
     }
     let sample = run(&["check", "fixtures/iks/cluster", "--format", "json"]);
     assert_valid(&schema, &sample.stdout, "the sample cluster");
+}
+
+#[test]
+fn what_does_not_count_is_valid() {
+    let result =
+        run(&["check", "fixtures/check/cluster.yaml", "fixtures/report/accepted.yaml", "--format", "json"]);
+    assert!(result.stdout.contains("\"suppressed\""), "{}", result.stdout);
+    assert_valid(&schema("check.schema.json"), &result.stdout, "accepted findings");
+
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("known.baseline");
+    let verify = ["verify", "fixtures/iks/cluster", "--node", "10.176.48.67", "--format", "json"];
+    let with = |option| {
+        run(&[&verify[..], &["--dump", "fixtures/verify/by-hand.rules", option, path.to_str().unwrap()]]
+            .concat())
+    };
+    with("--write-baseline");
+    let result = with("--baseline");
+    assert!(result.stdout.contains("\"known\""), "{}", result.stdout);
+    assert_valid(&schema("verify.schema.json"), &result.stdout, "known differences");
 }
 
 #[test]

@@ -8,6 +8,7 @@
 //! | `policy`, `host`, `service` | mistakes, one file each, whose header is their documentation |
 //! | `context`, `rule_facts` | what mistakes are found in |
 //! | `reach` | which rules packets reach, for the checks about order |
+//! | `document` | what was found, for a report |
 //! | `page` | a mistake's page of documentation, made from its file |
 //!
 //! A check is a [`Check`]: an id, how bad and how sure it is, and a function that finds it. To add
@@ -32,6 +33,7 @@ macro_rules! check {
 }
 
 mod context;
+pub mod document;
 mod host;
 pub mod loadable;
 pub mod outcome;

@@ -105,16 +105,16 @@ pub fn objects(collected: &Collected, diagnostics: &[Diagnostic]) -> Vec<Object>
     objects.sort_by_key(|object| object.subject.at);
     for diagnostic in diagnostics {
         let (Some(outcome), Some(at)) = (of_diagnostic(diagnostic), diagnostic.at) else { continue };
-        if let Some(object) = containing(&mut objects, at) {
-            object.outcome = object.outcome.max(outcome);
+        if let Some(index) = containing(&objects, at) {
+            objects[index].outcome = objects[index].outcome.max(outcome);
         }
     }
     objects
 }
 
 /// The object that a place stands in: the last one that begins before it in the same file.
-fn containing(objects: &mut [Object], at: Location) -> Option<&mut Object> {
+pub fn containing(objects: &[Object], at: Location) -> Option<usize> {
     let after = objects.partition_point(|object| object.subject.at <= at);
-    let object = objects[..after].last_mut()?;
-    (object.subject.at.file == at.file).then_some(object)
+    let index = after.checked_sub(1)?;
+    (objects[index].subject.at.file == at.file).then_some(index)
 }

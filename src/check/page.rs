@@ -3,17 +3,22 @@
 
 use super::{CHECKS, Check};
 
-/// The page, in Markdown.
-pub fn page(check: &Check) -> String {
+/// What is wrong and what to do about it, in Markdown: the page without its title and examples.
+pub fn text(check: &Check) -> String {
     let header = check.source.lines().take_while(|line| line.starts_with("//!"));
     let text: Vec<&str> =
         header.map(|line| line.trim_start_matches("//!").strip_prefix(' ').unwrap_or("")).collect();
+    text.join("\n").trim().to_owned()
+}
+
+/// The page, in Markdown.
+pub fn page(check: &Check) -> String {
     format!(
         "# {}\n\nSeverity: {}. Confidence: {}.\n\n{}\n\n## Found in\n\n```yaml\n{}```\n\n## Not in\n\n```yaml\n{}```\n",
         check.id,
         check.severity.name(),
         check.confidence.name(),
-        text.join("\n").trim(),
+        text(check),
         check.bad,
         check.good,
     )

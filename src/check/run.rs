@@ -11,6 +11,9 @@ use crate::resolve::view::{Interface, NodeView};
 use crate::resolve::{Cluster, NodeRequest};
 use rayon::prelude::*;
 
+/// What is said where the checks about order were left out.
+pub(super) const ORDER_NOT_CHECKED: &str = "order-not-checked";
+
 /// What to look at.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Request<'q> {
@@ -45,7 +48,7 @@ pub fn run(collected: &Collected, request: &Request<'_>) -> Report {
     if context.reach().is_none() {
         let message = "the cluster is too large to find out which rules packets reach: nothing is said about the order of \
                        policies and rules";
-        diagnostics.push(Diagnostic::new("order-not-checked", Severity::Note, None, message));
+        diagnostics.push(Diagnostic::new(ORDER_NOT_CHECKED, Severity::Note, None, message));
     }
     let nodes: Vec<&str> = match request.node {
         Some(node) => vec![node],

@@ -122,9 +122,9 @@ pub struct CheckArgs {
     #[arg(long, value_name = "VERSION", value_parser = CalicoVersion::parse)]
     pub calico_version: Option<CalicoVersion>,
 
-    /// Text, or one JSON document
-    #[arg(long, value_enum, default_value = "text")]
-    pub format: Format,
+    /// How to tell what was found
+    #[command(flatten)]
+    pub report: ReportArgs,
 
     /// Leave out what is less severe
     #[arg(long, value_enum, value_name = "SEVERITY", default_value = "note")]
@@ -208,13 +208,51 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "VERSION", value_parser = CalicoVersion::parse)]
     pub calico_version: Option<CalicoVersion>,
 
-    /// Text, or one JSON document
-    #[arg(long, value_enum, default_value = "text")]
-    pub format: Format,
+    /// How to tell what was found
+    #[command(flatten)]
+    pub report: ReportArgs,
 
     /// Threads that read the input [default: one for each processor]
     #[arg(long, short = 'j', value_name = "N")]
     pub jobs: Option<std::num::NonZero<usize>>,
+}
+
+/// How a command tells what it has found.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The form: for a terminal, for programs, for code scanning, for a comment on a pull request, for the log
+    /// of a GitHub Action, for test reports, or one page for a browser
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: ReportFormat,
+
+    /// Write it into this file instead of printing it
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Findings that are known already: a file that --write-baseline has written
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+
+    /// Write the findings into this file, and take them for known
+    #[arg(long, value_name = "FILE", conflicts_with = "baseline")]
+    pub write_baseline: Option<PathBuf>,
+
+    /// Exit with 1 only for findings that are not in the baseline
+    #[arg(long, requires = "baseline")]
+    pub fail_on_new: bool,
+}
+
+/// Forms of reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum ReportFormat {
+    Text,
+    Json,
+    Sarif,
+    Markdown,
+    Github,
+    Junit,
+    Html,
 }
 
 /// `netpolc trace`

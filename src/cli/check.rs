@@ -1,18 +1,20 @@
 //! `netpolc check`: manifests → what becomes of each object, and what is wrong.
 
-use super::args::{CheckArgs, Format};
-use super::load::{self, Loaded};
+use super::args::CheckArgs;
+use super::load;
 use super::output::{Output, to_json};
-use super::{BAD_INPUT, DONE, FINDINGS, messages};
-use crate::check::outcome::{Object, Outcome};
-use crate::check::{self, Report, Request, page};
+use super::report::{self, Why};
+use super::{BAD_INPUT, DONE};
+use crate::check::outcome::Object;
+use crate::check::{self, Request, page};
 use crate::diagnostic::render;
 use crate::diagnostic::render::json::{Entry, Place};
-use crate::diagnostic::{Confidence, Diagnostic, Severity, Summary, order};
+use crate::diagnostic::{Confidence, Severity, Summary, order};
 use crate::model::{Fate, InvalidMode, suggest};
-use crate::version::Found;
+use crate::report::Document as Report;
+use crate::version::CalicoVersion;
 use serde::Serialize;
-use std::io::{self, IsTerminal};
+use std::io;
 
 /// Runs the command; gives the exit status.
 pub fn run(args: &CheckArgs) -> io::Result<u8> {
@@ -24,27 +26,31 @@ pub fn run(args: &CheckArgs) -> io::Result<u8> {
         return explain(id);
     }
     let interfaces = args.node_addresses.as_deref().map(load::interfaces).transpose()?;
-    let loaded = load::load(&args.paths, args.jobs, InvalidMode::Fail, args.calico_version);
-    if loaded.unusable {
-        return unusable(args, &loaded);
-    }
+    let mut loaded = load::load(&args.paths, args.jobs, InvalidMode::Fail, args.calico_version);
+    let baseline = match report::read_baseline(&args.report, &mut loaded.files)? {
+        Ok(baseline) if !loaded.unusable => baseline,
+        read => {
+            let said = [loaded.all_diagnostics(), read.err().into_iter().collect()].concat();
+            return report::unusable(&args.report, "check", &said, &loaded.files);
+        }
+    };
     let request = Request { node: args.node.as_deref(), interfaces: interfaces.as_deref() };
-    let mut report = check::run(&loaded.collected, &request);
-    report.diagnostics.extend(loaded.diagnostics.iter().cloned());
-    order(&mut report.diagnostics);
+    let mut found = check::run(&loaded.collected, &request);
+    found.diagnostics.extend(loaded.diagnostics.iter().cloned());
+    order(&mut found.diagnostics);
+    let acceptances = &loaded.collected.acceptances;
+    let mut document = check::document::document(&found, acceptances, args.node.is_none(), &loaded.files);
+    document.nodes = args.node.iter().cloned().collect();
+    report::compare(&mut document, baseline.as_ref());
     let (severity, confidence) = (Severity::from(args.min_severity), Confidence::from(args.min_confidence));
-    report.diagnostics.retain(|said| said.severity >= severity && said.confidence >= confidence);
-    match args.format {
-        Format::Text => write_text(&report, &loaded)?,
-        Format::Json => write_json(&report, &loaded)?,
-    }
+    document.findings.retain(|one| one.said.severity >= severity && one.said.confidence >= confidence);
+    report::write_baseline(&args.report, &mut document)?;
+    check::document::conclude(&mut document, &found.objects, &loaded.version);
+    report::write(&args.report, &document, || {
+        to_json(&json(loaded.version.version, &found.objects, &document))
+    })?;
     let malformed = loaded.collected.turned_away.iter().any(|object| object.fate == Fate::Malformed);
-    let found = report.diagnostics.iter().any(|said| said.severity >= Severity::Warning);
-    Ok(match (malformed || report.unknown_node, found) {
-        (true, _) => BAD_INPUT,
-        (_, true) => FINDINGS,
-        _ => DONE,
-    })
+    Ok(if malformed || found.unknown_node { BAD_INPUT } else { report::status(&args.report, &document) })
 }
 
 /// Prints the page of a check.
@@ -61,43 +67,6 @@ fn explain(id: &str) -> io::Result<u8> {
     Ok(DONE)
 }
 
-/// Input that cannot be used: what `compile` would say.
-fn unusable(args: &CheckArgs, loaded: &Loaded) -> io::Result<u8> {
-    let said = loaded.all_diagnostics();
-    if args.format == Format::Json {
-        let document = render::json::document(&said, &loaded.files);
-        Output::Stdout.write("", |out| out.write_all(&to_json(&document)?))?;
-    }
-    messages::print(&said, &loaded.files)?;
-    Ok(BAD_INPUT)
-}
-
-fn write_text(report: &Report, loaded: &Loaded) -> io::Result<()> {
-    let styled = io::stdout().is_terminal();
-    let mut text = render::full(&report.diagnostics, &loaded.files, styled);
-    text.push_str(&format!(
-        "{}\n{}\n",
-        counts(&report.objects, &loaded.version),
-        Summary::of(&report.diagnostics)
-    ));
-    let mut stdout = anstream::stdout().lock();
-    io::Write::write_all(&mut stdout, text.as_bytes())?;
-    io::Write::flush(&mut stdout)
-}
-
-/// `57 objects under Calico v3.32: 55 programmed, 2 ignored by Felix`.
-fn counts(objects: &[Object], version: &Found) -> String {
-    let mut parts = Vec::new();
-    for outcome in Outcome::ALL {
-        let count = objects.iter().filter(|object| object.outcome == outcome).count();
-        if count > 0 {
-            parts.push(format!("{count} {}", outcome.phrase()));
-        }
-    }
-    let plural = if objects.len() == 1 { "" } else { "s" };
-    format!("{} object{plural} {}: {}", objects.len(), version.phrase(), parts.join(", "))
-}
-
 /// The form for programs. Its schema is `docs/schema/check.schema.json`.
 #[derive(Serialize)]
 struct Document<'a> {
@@ -106,6 +75,16 @@ struct Document<'a> {
     summary: Summary,
     objects: Vec<ObjectEntry<'a>>,
     diagnostics: Vec<Entry<'a>>,
+    /// what does not count; absent if there is nothing of that kind
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    suppressed: Vec<SuppressedEntry<'a>>,
+}
+
+#[derive(Serialize)]
+struct SuppressedEntry<'a> {
+    #[serde(flatten)]
+    why: Why<'a>,
+    diagnostic: Entry<'a>,
 }
 
 #[derive(Serialize)]
@@ -120,21 +99,26 @@ struct ObjectEntry<'a> {
     outcome: &'static str,
 }
 
-fn write_json(report: &Report, loaded: &Loaded) -> io::Result<()> {
-    let entries = report.objects.iter().map(|object| ObjectEntry {
+fn json<'a>(version: CalicoVersion, objects: &'a [Object], document: &'a Report<'_>) -> Document<'a> {
+    let entries = objects.iter().map(|object| ObjectEntry {
         api_version: &object.subject.api_version,
         kind: &object.subject.kind,
         namespace: &object.subject.namespace,
         name: &object.subject.name,
-        at: Place::new(object.subject.at, &loaded.files),
+        at: Place::new(object.subject.at, document.sources),
         outcome: object.outcome.name(),
     });
-    let document = Document {
+    let open = || document.open().map(|finding| &finding.said);
+    let suppressed = document.suppressed().map(|(finding, why)| SuppressedEntry {
+        why: why.into(),
+        diagnostic: Entry::new(&finding.said, document.sources),
+    });
+    Document {
         schema: "netpolc.check/1",
-        calico_version: loaded.version.version.name(),
-        summary: Summary::of(&report.diagnostics),
+        calico_version: version.name(),
+        summary: Summary::of(open()),
         objects: entries.collect(),
-        diagnostics: render::json::entries(&report.diagnostics as &[Diagnostic], &loaded.files),
-    };
-    Output::Stdout.write("", |out| out.write_all(&to_json(&document)?))
+        diagnostics: render::json::entries(open(), document.sources),
+        suppressed: suppressed.collect(),
+    }
 }

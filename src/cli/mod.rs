@@ -9,10 +9,12 @@ mod messages;
 mod node_dump;
 mod optimize;
 mod output;
+mod report;
 mod trace;
 mod verify;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Exit status of a run that did what it should and found nothing.
@@ -22,9 +24,19 @@ const FINDINGS: u8 = 1;
 /// Exit status of bad input or use. Clap's own errors have it too.
 const BAD_INPUT: u8 = 2;
 
+/// Whether kubectl has called: it finds its plugins by this name.
+fn is_plugin() -> bool {
+    let called = std::env::args_os().next().unwrap_or_default();
+    Path::new(&called).file_stem() == Some("kubectl-netpolc".as_ref())
+}
+
 /// Runs the program and gives its exit status.
 pub fn main() -> ExitCode {
-    let cli = args::Cli::parse();
+    let mut command = args::Cli::command();
+    if is_plugin() {
+        command = command.bin_name("kubectl netpolc");
+    }
+    let cli = args::Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
     let outcome = match cli.command {
         args::Command::Compile(args) => compile::run(&args),
         args::Command::Check(args) => check::run(&args),

@@ -1,12 +1,12 @@
 //! `netpolc verify`: manifests and dumps of a node → where they differ.
 
-use super::args::{Format, Invalid, VerifyArgs};
-use super::load::{self, Loaded, Sources};
-use super::output::{Output, to_json};
-use super::{BAD_INPUT, DONE, FINDINGS, messages, node_dump};
-use crate::diagnostic::Diagnostic;
-use crate::diagnostic::render;
+use super::args::{Invalid, VerifyArgs};
+use super::load::{self, Sources};
+use super::output::to_json;
+use super::{messages, node_dump, report};
+use crate::diagnostic::{order, render};
 use crate::felix;
+use crate::report::Document;
 use crate::resolve::config::InsertMode;
 use crate::resolve::view::Interface;
 use crate::resolve::{Cluster, NodeRequest};
@@ -23,45 +23,51 @@ pub fn run(args: &VerifyArgs) -> io::Result<u8> {
     let mut said = loaded.all_diagnostics();
     let refused = args.invalid == Invalid::Fail && load::has_error(&said);
     if loaded.unusable || refused {
-        return unusable(args, &loaded, &said);
+        return report::unusable(&args.report, "verify", &said, &loaded.files);
     }
+    let baseline = report::read_baseline(&args.report, &mut loaded.files)?;
     let mut node = Node::default();
     let wrong = node_dump::read(&args.dump, args.ipsets.as_deref(), &mut loaded.files, &mut node)?;
     let cluster = Cluster::new(&loaded.collected.resources);
     said.extend_from_slice(cluster.diagnostics());
     let resolved = cluster.view(&NodeRequest { node: &args.node, interfaces: interfaces.as_deref() });
     said.extend(resolved.diagnostics);
-    let stops = !wrong.is_empty();
+    let stops = !wrong.is_empty() || baseline.is_err();
     said.extend(wrong);
+    said.extend(baseline.as_ref().err().cloned());
     let refused = args.invalid == Invalid::Fail && load::has_error(&said);
     let view = resolved.view.filter(|_| !stops && !refused);
-    let Some(view) = view else { return unusable(args, &loaded, &said) };
+    let (Some(view), Ok(baseline)) = (view, baseline) else {
+        return report::unusable(&args.report, "verify", &said, &loaded.files);
+    };
     let inserts = view.config.chain_insert_mode == InsertMode::Insert;
-    let report = verify::verify(&felix::render(&view), &node, inserts);
-    let versions = match report.differences.is_empty() {
+    let found = verify::verify(&felix::render(&view), &node, inserts);
+    let versions = match found.differences.is_empty() {
         true => Vec::new(),
         false => agreements(&sources, args, interfaces.as_deref(), &node),
     };
     messages::print(&said, &loaded.files)?;
-    match args.format {
-        Format::Text => {
-            let text = verify::text::text(&report, &loaded.version, &versions, &loaded.files);
-            Output::Stdout.write("", |out| out.write_all(text.as_bytes()))?;
-        }
-        Format::Json => {
-            let diagnostics = render::json::entries(&said, &loaded.files);
-            let document = verify::json::document(
-                &view.node,
-                loaded.version.version,
-                &versions,
-                &report,
-                diagnostics,
-                &loaded.files,
-            );
-            Output::Stdout.write("", |out| out.write_all(&to_json(&document)?))?;
-        }
-    }
-    Ok(if report.differences.is_empty() { DONE } else { FINDINGS })
+    order(&mut said);
+    let dump_of = verify::document::Of { node: &view.node, version: &loaded.version, versions: &versions };
+    let mut document = verify::document::document(&dump_of, &found, said, &loaded.files);
+    report::compare(&mut document, baseline.as_ref());
+    report::write_baseline(&args.report, &mut document)?;
+    report::write(&args.report, &document, || to_json(&json(&dump_of, &found, &document)))?;
+    Ok(report::status(&args.report, &document))
+}
+
+/// The form for programs. Its schema is `docs/schema/verify.schema.json`.
+fn json<'a>(
+    dump_of: &verify::document::Of<'a>,
+    found: &'a verify::Report,
+    document: &'a Document<'_>,
+) -> verify::json::Document<'a> {
+    // the first findings are the differences; those after them are about the baseline
+    let (of_differences, rest) = document.findings.split_at(found.differences.len());
+    let known: Vec<bool> = of_differences.iter().map(|finding| finding.suppressed.is_some()).collect();
+    let said = document.messages.iter().chain(rest.iter().map(|finding| &finding.said));
+    let diagnostics = render::json::entries(said, document.sources);
+    verify::json::document(dump_of, found, &known, diagnostics, document.sources)
 }
 
 /// How much of the dump is what each version would have programmed, for a dump that is not as it should be.
@@ -74,14 +80,4 @@ fn agreements(
     let under = |version| upgrade::under(&sources.collected(version), &args.node, interfaces);
     let programs = CalicoVersion::ALL.into_iter().filter_map(under);
     programs.map(|under| verify::agreement(under.version, &under.program, node)).collect()
-}
-
-/// Input that cannot be used: says why.
-fn unusable(args: &VerifyArgs, loaded: &Loaded, said: &[Diagnostic]) -> io::Result<u8> {
-    if args.format == Format::Json {
-        let document = render::json::document(said, &loaded.files);
-        Output::Stdout.write("", |out| out.write_all(&to_json(&document)?))?;
-    }
-    messages::print(said, &loaded.files)?;
-    Ok(BAD_INPUT)
 }

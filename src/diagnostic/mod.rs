@@ -11,7 +11,7 @@ mod order;
 pub mod render;
 mod summary;
 
-pub use order::order;
+pub use order::{compare, order};
 pub use summary::Summary;
 
 /// Index of an input file in [`crate::source::Files`].

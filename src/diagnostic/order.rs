@@ -1,7 +1,7 @@
 //! The order in which diagnostics are shown, and what counts as saying the same thing twice.
 
 use super::Diagnostic;
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 
 /// Sorts by file (in input order), line and column, and drops exact repetitions.
 ///
@@ -9,8 +9,13 @@ use std::cmp::Reverse;
 /// before warnings before notes, then ids and messages in alphabetical order, so that the result
 /// does not depend on the order in which threads reported.
 pub fn order(diagnostics: &mut Vec<Diagnostic>) {
-    diagnostics.sort_by(|a, b| key(a).cmp(&key(b)));
+    diagnostics.sort_by(compare);
     diagnostics.dedup();
+}
+
+/// Which of two is shown first.
+pub fn compare(a: &Diagnostic, b: &Diagnostic) -> Ordering {
+    key(a).cmp(&key(b))
 }
 
 fn key(d: &Diagnostic) -> impl Ord + '_ {

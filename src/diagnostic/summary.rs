@@ -17,7 +17,7 @@ pub struct Summary {
 
 impl Summary {
     /// Counts.
-    pub fn of(diagnostics: &[Diagnostic]) -> Self {
+    pub fn of<'d>(diagnostics: impl IntoIterator<Item = &'d Diagnostic>) -> Self {
         let mut summary = Summary::default();
         for diagnostic in diagnostics {
             match diagnostic.severity {
@@ -27,6 +27,11 @@ impl Summary {
             }
         }
         summary
+    }
+
+    /// Whether there is none of any.
+    pub fn is_empty(self) -> bool {
+        self == Summary::default()
     }
 }
 
@@ -39,7 +44,7 @@ impl fmt::Display for Summary {
             write!(f, "{separator}{count} {word}{plural}")?;
             separator = ", ";
         }
-        if separator.is_empty() { f.write_str("nothing to report") } else { Ok(()) }
+        if self.is_empty() { f.write_str("nothing to report") } else { Ok(()) }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::calico::{IpPool, Tier};
 use super::identity::{self, Index, Replaced};
 use super::meta::Meta;
-use super::{Api, Lowered, Outcome, Resource, Resources, Subject};
+use super::{Acceptance, Api, Lowered, Outcome, Resource, Resources, Subject};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::version::Facts;
 use indexmap::IndexMap;
@@ -31,6 +31,8 @@ pub struct Collected {
     pub turned_away: Vec<TurnedAway>,
     /// earlier texts of objects that come again later
     pub replaced: Vec<Subject>,
+    /// annotations that accept findings, of objects of any fate
+    pub acceptances: Vec<Acceptance>,
     /// whether the resources must not be used: an object is malformed, one object stops every
     /// Felix, or (with [`InvalidMode::Fail`]) one is turned away
     pub fatal: bool,
@@ -87,12 +89,14 @@ pub fn collect(lowered: Vec<Lowered>, invalid: InvalidMode, facts: &'static Fact
             counts: Counts::default(),
             turned_away: Vec::new(),
             replaced: Vec::new(),
+            acceptances: Vec::new(),
             fatal: false,
         },
         index: Index::default(),
         invalid,
     };
     for mut object in lowered {
+        collector.collected.acceptances.extend(object.acceptance.take().map(|boxed| *boxed));
         across(&mut object, &tiers, &collector.collected.resources.pools);
         collector.take(object);
     }

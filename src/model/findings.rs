@@ -164,7 +164,7 @@ impl<'t> Findings<'t> {
             (Worst::TurnedAway, ..) => Outcome::RefusedBySchema,
             (Worst::Malformed, ..) => Outcome::Malformed,
         };
-        Lowered { outcome, diagnostics: self.diagnostics, subject: None }
+        Lowered { outcome, diagnostics: self.diagnostics, subject: None, acceptance: None }
     }
 }
 

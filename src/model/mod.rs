@@ -26,7 +26,7 @@ pub use identity::{Identified, Subject, subjects};
 pub use lower::lower;
 pub(crate) use schema::suggest;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Location};
 use crate::version::Facts;
 
 /// Everything a cluster stores that matters to policy, in input order.
@@ -108,6 +108,24 @@ pub struct Lowered {
     pub diagnostics: Vec<Diagnostic>,
     /// the object, where it became no resource
     pub subject: Option<Box<Subject>>,
+    /// what an annotation accepts about it
+    pub acceptance: Option<Box<Acceptance>>,
+}
+
+/// An annotation that accepts findings about its object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acceptance {
+    /// its value as written
+    pub text: Box<str>,
+    /// where the value is
+    pub at: Location,
+    /// where the object begins
+    pub object: Location,
+}
+
+impl Acceptance {
+    /// The annotation's key. Its value is one `ID: reason` on each line.
+    pub const KEY: &'static str = "netpolc.dev/accept";
 }
 
 /// The fate of one object on its way into a cluster.

@@ -1,11 +1,11 @@
 //! Differences, in the form for programs. Its schema is `docs/schema/verify.schema.json`.
 
+use super::document::Of;
 use super::{Agreement, Difference, Members, Report};
 use crate::diagnostic::render::SourceLines;
 use crate::diagnostic::render::json::{Entry as DiagnosticEntry, Place};
 use crate::emit::origin;
 use crate::ir::Family;
-use crate::version::CalicoVersion;
 use serde::Serialize;
 
 /// The whole document.
@@ -19,26 +19,33 @@ pub struct Document<'a> {
     compared: Compared,
     not_compared: &'a [&'static str],
     differences: Vec<Entry<'a>>,
+    /// those that the baseline has; absent if there are none
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    known: Vec<Entry<'a>>,
     diagnostics: Vec<DiagnosticEntry<'a>>,
 }
 
-/// Puts everything into its form.
+/// Puts everything into its form. `known` says of each difference whether the baseline has it.
 pub fn document<'a>(
-    node: &'a str,
-    calico_version: CalicoVersion,
-    versions: &'a [Agreement],
+    of: &Of<'a>,
     report: &'a Report,
+    known: &[bool],
     diagnostics: Vec<DiagnosticEntry<'a>>,
     sources: &'a dyn SourceLines,
 ) -> Document<'a> {
+    let entries = |wanted: bool| {
+        let differences = report.differences.iter().zip(known).filter(|(_, known)| **known == wanted);
+        differences.map(|(one, _)| Entry::new(one, sources)).collect()
+    };
     Document {
         schema: "netpolc.verify/1",
-        node,
-        calico_version: calico_version.name(),
-        versions,
+        node: of.node,
+        calico_version: of.version.version.name(),
+        versions: of.versions,
         compared: Compared { chains: report.chains, sets: report.sets },
         not_compared: &report.not_compared,
-        differences: report.differences.iter().map(|one| Entry::new(one, sources)).collect(),
+        differences: entries(false),
+        known: entries(true),
         diagnostics,
     }
 }

@@ -9,12 +9,13 @@
 //! | `spelling` | how Felix may have written a rule that the kernel prints |
 //! | `sets` | Calico's sets: missing, extra, members |
 //! | `versions` | which version of Calico a dump can come from |
-//! | `text`, `json` | the forms for people and for programs |
+//! | `document`, `json` | for a report, and the form for programs |
 //!
 //! Rules are compared as `iptables-save` prints them, so that it does not matter who saved them.
 //! Chains and sets of other software are not looked at.
 
 mod describe;
+pub mod document;
 mod hashes;
 mod hooks;
 pub mod json;
@@ -23,7 +24,6 @@ mod spelling;
 mod tables;
 #[cfg(test)]
 mod tests;
-pub mod text;
 mod versions;
 
 pub use versions::{Agreement, agreement};
@@ -96,6 +96,21 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All of them.
+    pub const ALL: [Kind; 11] = [
+        Kind::MissingTable,
+        Kind::MissingChain,
+        Kind::ExtraChain,
+        Kind::DifferentChain,
+        Kind::MissingHookRule,
+        Kind::ExtraHookRule,
+        Kind::ForeignRuleFirst,
+        Kind::MissingSet,
+        Kind::ExtraSet,
+        Kind::DifferentSet,
+        Kind::DifferentMembers,
+    ];
+
     /// A stable identifier.
     pub fn name(self) -> &'static str {
         match self {

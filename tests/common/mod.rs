@@ -4,6 +4,7 @@
 
 pub mod clusters;
 pub mod ebnf;
+pub mod json_schema;
 pub mod packets;
 
 use std::path::{Path, PathBuf};

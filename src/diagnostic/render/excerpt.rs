@@ -18,7 +18,7 @@ const LEAD: usize = 40;
 
 /// Lines and a byte range in them. The range is never empty, never reversed, within the text and
 /// on character boundaries: the drawing library panics otherwise.
-pub(super) struct Excerpt {
+pub(crate) struct Excerpt {
     /// number of the first line
     pub first_line: u32,
     /// the lines, each with a final line break

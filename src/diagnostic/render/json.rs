@@ -3,7 +3,7 @@
 //! Texts are exact here, not escaped for a terminal: a program wants the user's words as they are.
 
 use super::SourceLines;
-use crate::diagnostic::{Diagnostic, Location, Summary};
+use crate::diagnostic::{Diagnostic, Location, Related, Summary};
 use serde::Serialize;
 
 /// Name and version of the form.
@@ -54,25 +54,28 @@ struct RelatedEntry<'a> {
     message: &'a str,
 }
 
+impl<'a> Entry<'a> {
+    /// One diagnostic.
+    pub fn new(d: &'a Diagnostic, sources: &'a dyn SourceLines) -> Self {
+        let related = |r: &'a Related| RelatedEntry { at: Place::new(r.at, sources), message: &r.message };
+        Entry {
+            id: d.id,
+            severity: d.severity.name(),
+            confidence: d.confidence.name(),
+            message: &d.message,
+            at: d.at.map(|at| Place::new(at, sources)),
+            help: d.help.as_deref(),
+            related: d.related.iter().map(related).collect(),
+        }
+    }
+}
+
 /// The diagnostics as entries, in the same order.
 pub fn entries<'a>(
     diagnostics: impl IntoIterator<Item = &'a Diagnostic>,
     sources: &'a dyn SourceLines,
 ) -> Vec<Entry<'a>> {
-    let entry = |d: &'a Diagnostic| Entry {
-        id: d.id,
-        severity: d.severity.name(),
-        confidence: d.confidence.name(),
-        message: &d.message,
-        at: d.at.map(|at| Place::new(at, sources)),
-        help: d.help.as_deref(),
-        related: d
-            .related
-            .iter()
-            .map(|r| RelatedEntry { at: Place::new(r.at, sources), message: &r.message })
-            .collect(),
-    };
-    diagnostics.into_iter().map(entry).collect()
+    diagnostics.into_iter().map(|one| Entry::new(one, sources)).collect()
 }
 
 /// A document of its own: schema, counts, diagnostics.

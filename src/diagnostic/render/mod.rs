@@ -4,7 +4,7 @@
 //! people may end up on a terminal, and both messages and source lines carry words of the input,
 //! so whatever a terminal might act on is escaped (see [`printable`]).
 
-mod excerpt;
+pub(crate) mod excerpt;
 mod full;
 pub mod json;
 mod short;

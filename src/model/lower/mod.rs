@@ -25,7 +25,7 @@ mod workload;
 
 use super::findings::{Door, Findings};
 use super::text::excerpt;
-use super::{Lowered, Outcome, Resource, Subject};
+use super::{Acceptance, Lowered, Outcome, Resource, Subject};
 use crate::diagnostic::Diagnostic;
 use crate::source::Object;
 use crate::version::Facts;
@@ -40,7 +40,13 @@ pub fn lower(object: &Object<'_>, facts: &'static Facts) -> Lowered {
     if !matches!(lowered.outcome, Outcome::Stored(_)) {
         lowered.subject = Some(Box::new(subject(object)));
     }
+    lowered.acceptance = acceptance(object).map(Box::new);
     lowered
+}
+
+fn acceptance(object: &Object<'_>) -> Option<Acceptance> {
+    let value = object.root.path(&["metadata", "annotations", Acceptance::KEY])?;
+    Some(Acceptance { text: value.text().into(), at: value.at(), object: object.root.at() })
 }
 
 fn subject(object: &Object<'_>) -> Subject {
@@ -66,12 +72,22 @@ fn judge(object: &Object<'_>, facts: &'static Facts) -> Lowered {
         Known::Unreadable { message, help } => {
             let at = object.root.get("apiVersion").unwrap_or(object.root).at();
             let diagnostic = Diagnostic::error("unsupported-kind", at, message).help(help);
-            Lowered { outcome: Outcome::Malformed, diagnostics: vec![diagnostic], subject: None }
+            Lowered {
+                outcome: Outcome::Malformed,
+                diagnostics: vec![diagnostic],
+                subject: None,
+                acceptance: None,
+            }
         }
         Known::OfOtherVersion { message, help } => {
             let at = object.root.get("kind").unwrap_or(object.root).at();
             let diagnostic = Diagnostic::error("unsupported-kind", at, message).help(help);
-            Lowered { outcome: Outcome::RefusedBySchema, diagnostics: vec![diagnostic], subject: None }
+            Lowered {
+                outcome: Outcome::RefusedBySchema,
+                diagnostics: vec![diagnostic],
+                subject: None,
+                acceptance: None,
+            }
         }
         Known::Unknown { near } => {
             let at = object.root.get("kind").unwrap_or(object.root).at();
@@ -85,13 +101,18 @@ fn judge(object: &Object<'_>, facts: &'static Facts) -> Lowered {
                 None => "check `kind` and `apiVersion`".to_owned(),
             };
             let diagnostic = Diagnostic::error("unknown-kind", at, message).help(help);
-            Lowered { outcome: Outcome::Malformed, diagnostics: vec![diagnostic], subject: None }
+            Lowered {
+                outcome: Outcome::Malformed,
+                diagnostics: vec![diagnostic],
+                subject: None,
+                acceptance: None,
+            }
         }
     }
 }
 
 fn passed_over() -> Lowered {
-    Lowered { outcome: Outcome::PassedOver, diagnostics: Vec::new(), subject: None }
+    Lowered { outcome: Outcome::PassedOver, diagnostics: Vec::new(), subject: None, acceptance: None }
 }
 
 /// What every object must have.
