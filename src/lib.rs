@@ -23,12 +23,15 @@
 //! | [`verify`] | rules, and dumps of a node → where they differ |
 //! | [`upgrade`] | one input read for two versions of Calico → a node under both |
 //! | [`version`] | everything in which versions of Calico differ: all stages ask it |
+//! | [`diff`] | two clusters → what changes for packets, in objects and in rules |
+//! | [`snapshot`] | rules → files made for review |
 //!
 //! No stage prints, exits or reads files but [`source`] and [`cli`].
 
 pub mod check;
 pub mod cli;
 pub mod diagnostic;
+pub mod diff;
 pub mod dump;
 pub mod emit;
 pub mod explain;
@@ -41,6 +44,7 @@ pub mod kube_proxy;
 pub mod model;
 pub mod optimize;
 pub mod resolve;
+pub mod snapshot;
 pub mod source;
 pub mod space;
 pub mod syntax;

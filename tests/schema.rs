@@ -231,6 +231,17 @@ fn what_optimizing_writes_is_valid() {
 }
 
 #[test]
+fn differences_are_valid() {
+    let schema = schema("diff.schema.json");
+    for story in ["before", "rename", "selected-direction", "widened-cidr", "pod-more", "node-port-opened"] {
+        let new = format!("fixtures/diff/{story}");
+        let result = run(&["diff", "fixtures/diff/before", &new, "--format", "json"]);
+        assert!(result.stdout.contains("netpolc.diff/1"), "{}", result.stderr);
+        assert_valid(&schema, &result.stdout, story);
+    }
+}
+
+#[test]
 fn the_schemas_agree_on_diagnostics() {
     let strip = |mut value: Value| {
         for definition in ["diagnostic", "related"] {
@@ -243,7 +254,7 @@ fn the_schemas_agree_on_diagnostics() {
         (value["$defs"]["diagnostic"].clone(), value["$defs"]["related"].clone())
     };
     let wanted = strip(schema("diagnostics.schema.json"));
-    for other in ["compile.schema.json", "check.schema.json", "verify.schema.json"] {
+    for other in ["compile.schema.json", "check.schema.json", "verify.schema.json", "diff.schema.json"] {
         assert_eq!(strip(schema(other)), wanted, "{other}");
     }
 }

@@ -3,11 +3,15 @@
 mod args;
 mod check;
 mod compile;
+mod diff;
 mod explain;
 mod load;
 mod messages;
 mod node_dump;
 mod output;
+mod revision;
+mod snapshot;
+mod snapshot_folder;
 mod trace;
 mod verify;
 
@@ -30,6 +34,8 @@ pub fn main() -> ExitCode {
         args::Command::Explain(args) => explain::run(&args),
         args::Command::Verify(args) => verify::run(&args),
         args::Command::Trace(args) => trace::run(&args),
+        args::Command::Diff(args) => diff::run(&args),
+        args::Command::Snapshot(args) => snapshot::run(&args),
     };
     match outcome {
         Ok(status) => ExitCode::from(status),
