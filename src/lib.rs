@@ -24,12 +24,15 @@
 //! | [`report`] | findings → text, SARIF, Markdown, JUnit, HTML |
 //! | [`upgrade`] | one input read for two versions of Calico → a node under both |
 //! | [`version`] | everything in which versions of Calico differ: all stages ask it |
+//! | [`diff`] | two clusters → what changes for packets, in objects and in rules |
+//! | [`snapshot`] | rules → files made for review |
 //!
 //! No stage prints, exits or reads files but [`source`] and [`cli`].
 
 pub mod check;
 pub mod cli;
 pub mod diagnostic;
+pub mod diff;
 pub mod dump;
 pub mod emit;
 pub mod explain;
@@ -43,6 +46,7 @@ pub mod model;
 pub mod optimize;
 pub mod report;
 pub mod resolve;
+pub mod snapshot;
 pub mod source;
 pub mod space;
 pub mod syntax;

@@ -193,6 +193,17 @@ fn what_can_go_from_policies_is_valid() {
 }
 
 #[test]
+fn differences_are_valid() {
+    let schema = schema("diff.schema.json");
+    for story in ["before", "rename", "selected-direction", "widened-cidr", "pod-more", "node-port-opened"] {
+        let new = format!("fixtures/diff/{story}");
+        let result = run(&["diff", "fixtures/diff/before", &new, "--format", "json"]);
+        assert!(result.stdout.contains("netpolc.diff/1"), "{}", result.stderr);
+        assert_valid(&schema, &result.stdout, story);
+    }
+}
+
+#[test]
 fn the_schemas_agree_on_diagnostics() {
     let strip = |mut value: Value| {
         for definition in ["diagnostic", "related"] {
@@ -205,7 +216,7 @@ fn the_schemas_agree_on_diagnostics() {
         (value["$defs"]["diagnostic"].clone(), value["$defs"]["related"].clone())
     };
     let wanted = strip(schema("diagnostics.schema.json"));
-    let others = ["compile", "check", "verify", "optimized-policies"];
+    let others = ["compile", "check", "verify", "optimized-policies", "diff"];
     for other in others.map(|name| format!("{name}.schema.json")) {
         assert_eq!(strip(schema(&other)), wanted, "{other}");
     }

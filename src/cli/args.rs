@@ -30,6 +30,10 @@ pub enum Command {
     Trace(TraceArgs),
     /// Write policies with fewer networks, ports and rules that mean the same
     Optimize(OptimizeArgs),
+    /// Say what changes for packets, policies and rules between two states of a cluster
+    Diff(DiffArgs),
+    /// Write or check a folder with the rules of every node, made to be committed and read in review
+    Snapshot(SnapshotArgs),
 }
 
 /// `netpolc compile`
@@ -361,6 +365,89 @@ pub struct OptimizeArgs {
     /// Threads that read the input [default: one for each processor]
     #[arg(long, short = 'j', value_name = "N")]
     pub jobs: Option<std::num::NonZero<usize>>,
+}
+
+/// `netpolc diff`
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// Manifests as they were: a file, a folder, - for standard input, or REV:PATH of a git repository
+    #[arg(value_name = "OLD")]
+    pub old: PathBuf,
+
+    /// Manifests as they are to be: the same
+    #[arg(value_name = "NEW")]
+    pub new: PathBuf,
+
+    /// Look at this node only [default: every node]
+    #[arg(long)]
+    pub node: Option<String>,
+
+    /// The node's addresses: what `ip -j addr` prints there
+    #[arg(long, value_name = "FILE", requires = "node")]
+    pub node_addresses: Option<PathBuf>,
+
+    /// Exit with status 1 only for this [default: for any difference]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub fail_on: Option<FailOn>,
+
+    /// What to do with objects that a cluster would refuse: stop, or leave them out as it would
+    #[arg(long, value_enum, default_value = "fail")]
+    pub invalid: Invalid,
+
+    /// Text, or one JSON document
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+
+    /// Threads that read the input [default: one for each processor]
+    #[arg(long, short = 'j', value_name = "N")]
+    pub jobs: Option<std::num::NonZero<usize>>,
+}
+
+/// `netpolc snapshot`
+#[derive(Debug, Args)]
+pub struct SnapshotArgs {
+    /// Manifests: files, folders (searched for .yaml, .yml and .json), or - for standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+
+    /// The folder; each node has a folder in it
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+
+    /// Change nothing: say what would change, and exit with status 1 if anything would
+    #[arg(long)]
+    pub check: bool,
+
+    /// The version of Calico [default: as the manifests say, else the newest]
+    #[arg(long, value_name = "VERSION", value_parser = CalicoVersion::parse)]
+    pub calico_version: Option<CalicoVersion>,
+
+    /// This node only; files of other nodes are left alone [default: every node]
+    #[arg(long)]
+    pub node: Option<String>,
+
+    /// The node's addresses: what `ip -j addr` prints there
+    #[arg(long, value_name = "FILE", requires = "node")]
+    pub node_addresses: Option<PathBuf>,
+
+    /// What to do with objects that a cluster would refuse: stop, or leave them out as it would
+    #[arg(long, value_enum, default_value = "fail")]
+    pub invalid: Invalid,
+
+    /// Threads that read the input [default: one for each processor]
+    #[arg(long, short = 'j', value_name = "N")]
+    pub jobs: Option<std::num::NonZero<usize>>,
+}
+
+/// Differences that a run fails for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// More is let through
+    Widened,
+    /// Less is let through
+    Narrowed,
+    /// Anything but formatting differs
+    Any,
 }
 
 /// Severities, for a threshold.

@@ -120,6 +120,37 @@ impl Sources {
     }
 }
 
+/// Reads inputs after other files, for the version of Calico that they tell, and notes something of each object.
+pub fn load_after<N: Send>(
+    files: Files,
+    path: &[Input],
+    jobs: Option<NonZero<usize>>,
+    invalid: InvalidMode,
+    note: impl Fn(&source::Object<'_>) -> N + Sync,
+) -> (Loaded, Vec<N>) {
+    let options = source::Options { threads: jobs.map_or(0, NonZero::get) };
+    let read = |files: Files, version: CalicoVersion| {
+        let facts = version.facts();
+        let both = |object: &source::Object<'_>| (model::lower(object, facts), note(object));
+        let read = source::read_after(files, path, &options, both);
+        let objects = read.values.len();
+        let (lowered, notes): (Vec<_>, Vec<N>) = read.values.into_iter().unzip();
+        let collected = model::collect(lowered, invalid, facts);
+        (Reading { files: read.files, said: read.diagnostics, objects, collected }, notes)
+    };
+    let (mut reading, mut notes) = read(files, CalicoVersion::LATEST);
+    let version = version::found(&reading.collected.resources);
+    if version.version != CalicoVersion::LATEST {
+        (reading, notes) = read(reading.files, version.version);
+    }
+    (finish(reading, version), notes)
+}
+
+/// What a path names, to be read once or twice.
+pub fn input(path: &Path) -> Vec<Input> {
+    inputs(&[path.to_owned()], true)
+}
+
 /// Adds what there is to say about the input as a whole.
 fn finish(reading: Reading, version: Found) -> Loaded {
     let Reading { files, said, objects, collected } = reading;

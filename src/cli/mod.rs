@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod compile;
+mod diff;
 mod explain;
 mod load;
 mod messages;
@@ -10,6 +11,9 @@ mod node_dump;
 mod optimize;
 mod output;
 mod report;
+mod revision;
+mod snapshot;
+mod snapshot_folder;
 mod trace;
 mod verify;
 
@@ -44,6 +48,8 @@ pub fn main() -> ExitCode {
         args::Command::Verify(args) => verify::run(&args),
         args::Command::Trace(args) => trace::run(&args),
         args::Command::Optimize(args) => optimize::run(&args),
+        args::Command::Diff(args) => diff::run(&args),
+        args::Command::Snapshot(args) => snapshot::run(&args),
     };
     match outcome {
         Ok(status) => ExitCode::from(status),

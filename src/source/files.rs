@@ -2,6 +2,7 @@
 
 use crate::diagnostic::{FileId, Location};
 use std::fs::File;
+use std::hash::BuildHasher;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock};
@@ -29,6 +30,8 @@ pub struct Files {
 struct Entry {
     name: String,
     origin: Origin,
+    /// stands for the text
+    digest: u64,
     /// where the last excerpt from far into a line began
     cursor: Mutex<Cursor>,
 }
@@ -65,6 +68,11 @@ impl Files {
     /// What to call a file in messages; "" if there is no such file.
     pub fn name(&self, file: FileId) -> &str {
         self.entries.get(file.0 as usize).map_or("", |entry| &entry.name)
+    }
+
+    /// A number for the text of each file, in order: the same for the same text.
+    pub fn digests(&self) -> impl Iterator<Item = u64> {
+        self.entries.iter().map(|entry| entry.digest)
     }
 
     /// The text of a 1-based line without its line break.
@@ -132,13 +140,14 @@ impl Files {
 
     /// Registers a file that is about to be read.
     pub(super) fn add(&mut self, name: String) -> FileId {
-        self.entries.push(Entry { name, origin: Origin::Nothing, cursor: Mutex::default() });
+        self.entries.push(Entry { name, origin: Origin::Nothing, digest: 0, cursor: Mutex::default() });
         FileId(self.entries.len() as u32 - 1)
     }
 
     /// Notes where the lines of a file come from. Text that came from elsewhere than a file on
     /// disk cannot be read again, so it is always kept.
     pub(super) fn keep(&mut self, file: FileId, path: Option<PathBuf>, text: &str) {
+        self.entries[file.0 as usize].digest = rustc_hash::FxBuildHasher.hash_one(text);
         let small = text.len() <= SMALL && self.kept + text.len() <= KEPT;
         self.entries[file.0 as usize].origin = match path {
             Some(path) if !small => Origin::Disk(path, OnceLock::new()),

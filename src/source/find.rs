@@ -141,7 +141,8 @@ fn folder(
     }
 }
 
-fn is_manifest(path: &Path) -> bool {
+/// Whether a file in a folder is read: by its extension.
+pub fn is_manifest(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     ["yaml", "yml", "json"].iter().any(|known| extension.eq_ignore_ascii_case(known))
 }

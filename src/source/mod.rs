@@ -31,6 +31,7 @@ mod yaml;
 
 pub use fault::MAX_DEPTH;
 pub use files::{Excerpt, Files};
+pub use find::is_manifest;
 
 use crate::diagnostic::Diagnostic;
 use find::Found;
@@ -150,13 +151,21 @@ where
     T: Send,
     F: Fn(&Object<'_>) -> T + Sync,
 {
+    read_after(Files::default(), inputs, options, lower)
+}
+
+/// The same, after other files: places in both are told apart.
+pub fn read_after<T, F>(files: Files, inputs: &[Input], options: &Options, lower: F) -> Loaded<T>
+where
+    T: Send,
+    F: Fn(&Object<'_>) -> T + Sync,
+{
     let pool = match options.threads {
         0 | 1 => None,
         // without threads of its own the system still gives the answer, later
         n => rayon::ThreadPoolBuilder::new().num_threads(n).build().ok(),
     };
-    let loaded =
-        Loaded { files: Files::default(), values: Vec::new(), diagnostics: Vec::new(), documents: 0 };
+    let loaded = Loaded { files, values: Vec::new(), diagnostics: Vec::new(), documents: 0 };
     let run = Run { lower: &lower, serial: options.threads == 1, loaded };
     match pool {
         Some(pool) => pool.install(|| run.all(inputs)),

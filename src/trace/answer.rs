@@ -182,10 +182,15 @@ fn fate(class: &Class<'_>) -> String {
 }
 
 fn certain(class: &Class<'_>, limit: &str) -> String {
-    match class.fate {
+    in_words(class.fate, &class.out_interface, limit)
+}
+
+/// A fate, with the interface that packets leave on, if they do.
+pub fn in_words(fate: Fate, out_interface: &str, limit: &str) -> String {
+    match fate {
         Fate::Delivered => format!("accepted{limit}: delivered to the node itself"),
-        Fate::Forwarded(_) => format!("accepted{limit}: forwarded to {}", class.out_interface),
-        Fate::Sent(_) => format!("accepted{limit}: sent on {}", class.out_interface),
+        Fate::Forwarded(_) => format!("accepted{limit}: forwarded to {out_interface}"),
+        Fate::Sent(_) => format!("accepted{limit}: sent on {out_interface}"),
         Fate::Dropped(hook) => format!("dropped in {}{limit}", hook.name()),
         Fate::Rejected(hook) => format!("rejected in {}{limit}", hook.name()),
         Fate::Unroutable => format!("no route{limit}"),

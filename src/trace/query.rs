@@ -357,6 +357,23 @@ fn service<'k>(steps: &mut Vec<Step<'k>>) -> Option<(&'k ServiceRule, Vec<(IpAdd
     found
 }
 
+/// The step to name first: of those that come from an object, the last before the fate; else the last.
+pub fn deciding<'s, 'k>(steps: &'s [Step<'k>], fate: Fate) -> Option<&'s Step<'k>> {
+    let dropped = matches!(fate, Fate::Dropped(_) | Fate::Rejected(_));
+    let early = matches!(fate, Fate::Dropped(Hook::Prerouting) | Fate::Rejected(Hook::Prerouting));
+    match steps.last() {
+        // only REDIRECT discards, where there is no address; else it was the policy of a chain
+        Some(last) if dropped && last.translates() && !early => None,
+        // the rule that discards is the reason, even where it stands for no object
+        Some(last) if dropped => Some(last),
+        // translation accepts nothing
+        _ => {
+            let mut accepting = steps.iter().rev().filter(|step| step.table != TableName::Nat);
+            accepting.clone().find(|step| step.is_of_object()).or(accepting.next())
+        }
+    }
+}
+
 impl Step<'_> {
     /// Whether two rules were rendered for the same rule of a policy or profile.
     fn is_of_the_same(&self, other: &Step<'_>) -> bool {
@@ -404,20 +421,9 @@ impl<'k> Class<'k> {
         }
     }
 
-    /// The step to name first: of those that come from an object, the last before the fate; else the last.
+    /// The step to name first.
     pub fn deciding(&self) -> Option<&Step<'k>> {
-        let dropped = matches!(self.fate, Fate::Dropped(_) | Fate::Rejected(_));
-        match self.steps.last() {
-            // only REDIRECT discards, where there is no address; else it was the policy of a chain
-            Some(last) if dropped && last.translates() && self.hook() != Some(Hook::Prerouting) => None,
-            // the rule that discards is the reason, even where it stands for no object
-            Some(last) if dropped => Some(last),
-            // translation accepts nothing
-            _ => {
-                let mut accepting = self.steps.iter().rev().filter(|step| step.table != TableName::Nat);
-                accepting.clone().find(|step| step.is_of_object()).or(accepting.next())
-            }
-        }
+        deciding(&self.steps, self.fate)
     }
 
     /// The place where they end, if they are discarded.

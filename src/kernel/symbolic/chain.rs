@@ -91,6 +91,8 @@ impl Piece<'_> {
 pub enum Attribution {
     /// no: what a chain does is worked out once for all packets
     Off,
+    /// no, but chains are walked for just the packets that are asked about
+    Walk,
     /// yes: chains are walked for just the packets that are asked about; a rule of a policy or profile
     /// that sets any of these bits notes a verdict
     On {
@@ -255,7 +257,7 @@ impl<'k, 'p> Chains<'k, 'p> {
             }
         }
         let mut decided = |mut hit: Piece<'p>, decision| {
-            if self.attribution != Attribution::Off {
+            if matches!(self.attribution, Attribution::On { .. }) {
                 hit.by.push(at);
             }
             done.add(space, Piece { decision, ..hit });
@@ -298,7 +300,9 @@ impl<'k, 'p> Chains<'k, 'p> {
                 let goes = matches!(rule.action, Some(Action::Goto(_)));
                 let Some(target) = rule.target else { return after.add(space, hit) };
                 let takes = |origin: &Origin| matches!(origin, Origin::Service(own) if own.takes.is_some());
-                if self.attribution != Attribution::Off && takes(&compiled.chain.rules[at.rule].origin) {
+                if matches!(self.attribution, Attribution::On { .. })
+                    && takes(&compiled.chain.rules[at.rule].origin)
+                {
                     hit.by.push(at);
                 }
                 for piece in self.jump(space, at.table, target, hit, now) {

@@ -33,7 +33,8 @@ impl Interfaces {
         Self::all(programs, [])
     }
 
-    fn all<'n>(
+    /// Numbers for everything that programs know, and for `names`.
+    pub fn all<'n>(
         programs: impl IntoIterator<Item = &'n Program>,
         names: impl IntoIterator<Item = &'n str>,
     ) -> Self {
@@ -103,6 +104,11 @@ impl Interfaces {
                 format!("{}…", prefix.map_or("", |prefix| &**prefix))
             }
         }
+    }
+
+    /// How many numbers there are; they begin with that of no interface, 0.
+    pub fn count(&self) -> u16 {
+        (self.names.len() + self.prefixes.len()) as u16 + 1
     }
 
     /// The names that have a number of their own.

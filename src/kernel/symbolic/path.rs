@@ -229,7 +229,7 @@ impl<'k, 'p> Symbolic<'k, 'p> {
             Arrival::Outside => self.arrive(flow, connection, &mut ended),
             Arrival::Process => self.originate(flow, connection, &mut ended),
         }
-        let tell_apart = self.chains.attribution() != Attribution::Off;
+        let tell_apart = matches!(self.chains.attribution(), Attribution::On { .. });
         let flows = join(&mut self.space, ended, tell_apart);
         let flows = idle::limits(&mut self.space, flows);
         let flows = idle::doubt(&mut self.space, flows);

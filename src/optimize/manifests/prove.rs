@@ -3,7 +3,7 @@
 //! A policy is rendered before and after, and its chains are compared for all packets, as if an endpoint
 //! had it. What its sets contain is left open: a look-up in a set is true or false for a packet, so if the
 //! chains do the same whichever look-ups are true, they do the same whatever the sets contain. Beyond
-//! [`EVERY`] look-ups not every choice is gone through; see [`choices`].
+//! six look-ups not every choice is gone through; see `choices`.
 
 use super::object::{Object, Part, Shape, Step};
 use crate::felix;
