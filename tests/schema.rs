@@ -201,6 +201,10 @@ fn differences_are_valid() {
         assert!(result.stdout.contains("netpolc.diff/1"), "{}", result.stderr);
         assert_valid(&schema, &result.stdout, story);
     }
+    let upgrade = ["diff", "fixtures/diff/before", "--calico-version", "v3.31..v3.32", "--format", "json"];
+    let result = run(&upgrade);
+    assert!(result.stdout.contains("\"differ_in\": [\n"), "{}", result.stderr);
+    assert_valid(&schema, &result.stdout, "an upgrade");
 }
 
 #[test]

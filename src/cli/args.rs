@@ -374,9 +374,14 @@ pub struct DiffArgs {
     #[arg(value_name = "OLD")]
     pub old: PathBuf,
 
-    /// Manifests as they are to be: the same
-    #[arg(value_name = "NEW")]
-    pub new: PathBuf,
+    /// Manifests as they are to be: the same; left out, those of OLD under another version of Calico
+    #[arg(value_name = "NEW", required_unless_present = "calico_version")]
+    pub new: Option<PathBuf>,
+
+    /// The versions of Calico before and after an upgrade, such as v3.31..v3.32 [default: what each
+    /// of the two says of itself]
+    #[arg(long, value_name = "OLD..NEW", value_parser = CalicoVersion::parse_two)]
+    pub calico_version: Option<(CalicoVersion, CalicoVersion)>,
 
     /// Look at this node only [default: every node]
     #[arg(long)]

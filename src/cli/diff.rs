@@ -9,17 +9,24 @@ use crate::diff::objects::{self, Noted};
 use crate::diff::{self, Difference, Kind, State};
 use crate::resolve::Cluster;
 use crate::source::Files;
+use crate::version::CalicoVersion;
 use std::io;
 
 /// Runs the command; gives the exit status.
 pub fn run(args: &DiffArgs) -> io::Result<u8> {
-    if args.old.as_os_str() == "-" && args.new.as_os_str() == "-" {
+    let new = args.new.as_ref().unwrap_or(&args.old);
+    if args.old.as_os_str() == "-" && args.new.is_none() {
+        let message = "standard input can be read once: for two versions of Calico name a file or folder";
+        return Err(io::Error::other(message));
+    }
+    if args.old.as_os_str() == "-" && new.as_os_str() == "-" {
         return Err(io::Error::other("`-` is given twice, and standard input can be read once"));
     }
     let interfaces = args.node_addresses.as_deref().map(load::interfaces).transpose()?;
-    let mut before = read(args, &args.old, Files::default())?;
+    let versions = args.calico_version.map(|(old, new)| (Some(old), Some(new))).unwrap_or_default();
+    let mut before = read(args, &args.old, versions.0, Files::default())?;
     let of_before = before.loaded.files.len();
-    let mut after = read(args, &args.new, std::mem::take(&mut before.loaded.files))?;
+    let mut after = read(args, new, versions.1, std::mem::take(&mut before.loaded.files))?;
     let files = std::mem::take(&mut after.loaded.files);
     let digests: Vec<u64> = files.digests().collect();
     let (old, new) = digests.split_at(of_before);
@@ -47,7 +54,10 @@ pub fn run(args: &DiffArgs) -> io::Result<u8> {
     }
     let old = State { cluster: old_cluster, noted: &before.noted, digests: old.to_vec() };
     let new = State { cluster: new_cluster, noted: &after.noted, digests: new.to_vec() };
-    let difference = diff::compare(&old, &new, args.node.as_deref(), interfaces.as_deref());
+    let mut difference = diff::compare(&old, &new, args.node.as_deref(), interfaces.as_deref());
+    let facts = [&before, &after].map(|side| side.loaded.collected.resources.facts);
+    difference.versions = Some(facts.map(|facts| facts.version));
+    difference.facts = facts[0].differing(facts[1]).collect();
     said.extend(notes(&difference));
     // what there is to note about single objects is for `check` to say
     said.retain(|one| one.severity > Severity::Note || one.at.is_none());
@@ -81,9 +91,15 @@ struct Read {
     noted: Vec<Noted>,
 }
 
-fn read(args: &DiffArgs, word: &std::path::Path, files: Files) -> io::Result<Read> {
+fn read(
+    args: &DiffArgs,
+    word: &std::path::Path,
+    version: Option<CalicoVersion>,
+    files: Files,
+) -> io::Result<Read> {
     let inputs = revision::inputs(word)?;
-    let (loaded, noted) = load::load_after(files, &inputs, args.jobs, args.invalid.into(), objects::note);
+    let (loaded, noted) =
+        load::load_after(files, &inputs, args.jobs, args.invalid.into(), version, objects::note);
     Ok(Read { loaded, noted })
 }
 

@@ -120,12 +120,14 @@ impl Sources {
     }
 }
 
-/// Reads inputs after other files, for the version of Calico that they tell, and notes something of each object.
+/// Reads inputs after other files, for the version of Calico that is asked for, else for the one that they tell,
+/// and notes something of each object.
 pub fn load_after<N: Send>(
     files: Files,
     path: &[Input],
     jobs: Option<NonZero<usize>>,
     invalid: InvalidMode,
+    asked: Option<CalicoVersion>,
     note: impl Fn(&source::Object<'_>) -> N + Sync,
 ) -> (Loaded, Vec<N>) {
     let options = source::Options { threads: jobs.map_or(0, NonZero::get) };
@@ -138,9 +140,12 @@ pub fn load_after<N: Send>(
         let collected = model::collect(lowered, invalid, facts);
         (Reading { files: read.files, said: read.diagnostics, objects, collected }, notes)
     };
-    let (mut reading, mut notes) = read(files, CalicoVersion::LATEST);
-    let version = version::found(&reading.collected.resources);
-    if version.version != CalicoVersion::LATEST {
+    let (mut reading, mut notes) = read(files, asked.unwrap_or(CalicoVersion::LATEST));
+    let version = match asked {
+        Some(version) => Found { version, told: Told::Asked, diagnostics: Vec::new() },
+        None => version::found(&reading.collected.resources),
+    };
+    if asked.is_none() && version.version != CalicoVersion::LATEST {
         (reading, notes) = read(reading.files, version.version);
     }
     (finish(reading, version), notes)

@@ -17,6 +17,8 @@ use serde::Serialize;
 pub struct Document<'a> {
     schema: &'static str,
     summary: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calico_versions: Option<Versions>,
     nodes: &'a [String],
     not_walked: &'a [String],
     nodes_gone: &'a [String],
@@ -26,6 +28,13 @@ pub struct Document<'a> {
     rules: Vec<RuleEntry<'a>>,
     findings: Vec<DiagnosticEntry<'a>>,
     diagnostics: Vec<DiagnosticEntry<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Versions {
+    before: &'static str,
+    after: &'static str,
+    differ_in: Vec<&'static str>,
 }
 
 /// Puts everything into its form.
@@ -39,6 +48,11 @@ pub fn document<'a>(
     Document {
         schema: "netpolc.diff/1",
         summary: difference.sentence(),
+        calico_versions: difference.versions.map(|[before, after]| Versions {
+            before: before.name(),
+            after: after.name(),
+            differ_in: difference.facts.iter().map(|row| row.name).collect(),
+        }),
         nodes: &difference.nodes,
         not_walked: &difference.not_walked,
         nodes_gone: gone,

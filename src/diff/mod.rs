@@ -37,6 +37,7 @@ use crate::model::calico::Direction;
 use crate::resolve::view::Interface;
 use crate::resolve::{Cluster, NodeRequest};
 use crate::space::{Cube, Field};
+use crate::version::{CalicoVersion, Row};
 use exact::Moved;
 use objects::{Noted, ObjectChange};
 use rayon::prelude::*;
@@ -66,6 +67,10 @@ pub struct Difference {
     pub lone_nodes: [Vec<String>; 2],
     /// the texts of both are the same
     pub same_text: bool,
+    /// the versions of Calico before and after, if they are known
+    pub versions: Option<[CalicoVersion; 2]>,
+    /// what holds in one of the versions and not in the other
+    pub facts: Vec<&'static Row>,
 }
 
 impl Difference {

@@ -18,6 +18,7 @@ const LINES: usize = 40;
 pub fn text(difference: &Difference, sources: &dyn SourceLines) -> String {
     let mut out = format!("{}\n", printable(&difference.sentence()));
     if difference.is_empty() {
+        versions(&mut out, difference);
         return out;
     }
     if !difference.changes.is_empty() {
@@ -42,7 +43,21 @@ pub fn text(difference: &Difference, sources: &dyn SourceLines) -> String {
         let _ = write!(out, "\nrules of {}\n", printable(&counted("node", own)));
         difference.rules.iter().filter(|rule| rule.nodes == own).for_each(|change| rule(&mut out, change));
     }
+    versions(&mut out, difference);
     out
+}
+
+/// Of an upgrade, what holds in one version of Calico and not in the other.
+fn versions(out: &mut String, difference: &Difference) {
+    let Some([old, new]) = difference.versions.filter(|[old, new]| old != new) else { return };
+    let _ = write!(out, "\nCalico {} and {}\n", old.name(), new.name());
+    for row in &difference.facts {
+        let question: Vec<&str> = row.question.iter().map(|line| line.trim()).collect();
+        let _ = writeln!(out, "  {}", question.join(" ").trim_end_matches('.'));
+        for version in [old, new] {
+            let _ = writeln!(out, "    {:<8} {}", version.name(), row.words(version));
+        }
+    }
 }
 
 fn place(at: Location, sources: &dyn SourceLines) -> String {
