@@ -48,7 +48,7 @@ const FEW: usize = 3;
 const MAX_ELEMENTS: u64 = 1_048_576;
 
 /// Whether a look-up is faster than a rule for each network, for a packet that is in none of them: such a
-/// rule takes 5 ns, a look-up 240 ns and 15 ns for each length of network (`make bench`, Linux 6.18).
+/// rule takes 5 ns, a look-up 240 ns and 15 ns for each length of network (datagrams through OUTPUT, Linux 6.18).
 fn pays(nets: &[IpNet]) -> bool {
     let lengths: BTreeSet<u8> = nets.iter().map(IpNet::prefix_len).collect();
     5 * nets.len() > 240 + 15 * lengths.len()
