@@ -16,9 +16,9 @@ use netpolc::optimize;
 use netpolc::resolve::view::{Interface, NodeView};
 use netpolc::resolve::{Cluster, NodeRequest};
 use netpolc::source::{self, Input, Options};
+use netpolc::space::nets;
 use netpolc::space::{Field, PacketSet, Space};
 use netpolc::syntax::{ip_addr, ip_route};
-use netpolc::trace::words;
 use nix::sys::resource::{UsageWho, getrusage};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -224,7 +224,7 @@ fn cidrs(folder: &Path) -> (f64, String) {
     let mut out = String::new();
     let mut count = 0;
     for range in cubes.iter().flat_map(|cube| &cube.sides).flat_map(|(_, ranges)| ranges) {
-        for net in words::nets(*range, Family::V4) {
+        for net in nets::of_range(*range, Family::V4) {
             let _ = writeln!(out, "{net}");
             count += 1;
         }

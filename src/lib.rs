@@ -22,7 +22,6 @@
 //! | [`dump`] | dumps of a node → rules and sets |
 //! | [`verify`] | rules, and dumps of a node → where they differ |
 //! | [`report`] | findings → text, SARIF, Markdown, JUnit, HTML |
-//! | [`upgrade`] | one input read for two versions of Calico → a node under both |
 //! | [`version`] | everything in which versions of Calico differ: all stages ask it |
 //! | [`diff`] | two clusters → what changes for packets, in objects and in rules |
 //! | [`snapshot`] | rules → files made for review |
@@ -51,6 +50,5 @@ pub mod source;
 pub mod space;
 pub mod syntax;
 pub mod trace;
-pub mod upgrade;
 pub mod verify;
 pub mod version;

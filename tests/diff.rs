@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::packets::{Values, random, values};
+use common::packets::{Values, point, random, values};
 use common::{Numbers, Run, clusters, root, run};
 use netpolc::diff::exact::{self, Kind};
 use netpolc::diff::side::{self, Compiled, Side};
@@ -10,7 +10,6 @@ use netpolc::diff::{self, State, objects};
 use netpolc::ir::{ConntrackStates, Family};
 use netpolc::kernel::conntrack::Connection;
 use netpolc::kernel::packet::{Packet, TCP};
-use netpolc::kernel::symbolic::Interfaces;
 use netpolc::kernel::{Hook, Outcome};
 use netpolc::model::{Collected, InvalidMode, collect, lower};
 use netpolc::resolve::{Cluster, NodeRequest};
@@ -182,18 +181,6 @@ fn fates(sides: [&Side<'_>; 2], packet: &Packet<'_>, connection: Connection) -> 
         let outcome = side.kernel.send(&mut packet, connection, &mut ());
         (is_accepted(outcome), seen(outcome))
     })
-}
-
-fn point(packet: &Packet<'_>, interfaces: &Interfaces) -> [u128; Field::ALL.len()] {
-    let mut values = [0; Field::ALL.len()];
-    let mut set = |field: Field, value: u128| values[field as usize] = value;
-    set(Field::InInterface, u128::from(interfaces.number(packet.in_interface)));
-    set(Field::Protocol, u128::from(packet.protocol));
-    set(Field::SourcePort, u128::from(packet.source_port));
-    set(Field::DestinationPort, u128::from(packet.destination_port));
-    set(Field::Source, packet.source);
-    set(Field::Destination, packet.destination);
-    values
 }
 
 fn packet<'a>(

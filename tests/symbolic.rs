@@ -2,14 +2,13 @@
 
 mod common;
 
-use common::packets::{random, recorded, values};
+use common::packets::{point, random, recorded, values};
 use common::{Numbers, in_parallel, root};
 use netpolc::diagnostic::FileId;
 use netpolc::dump;
 use netpolc::felix;
 use netpolc::ir::{ChainPolicy, Family, Program, RuleSet};
 use netpolc::kernel::conntrack::Connection;
-use netpolc::kernel::packet::Packet;
 use netpolc::kernel::route::Routes;
 use netpolc::kernel::symbolic::{Arrival, Attribution, Doubt, Fate, Flow, Interfaces, Symbolic};
 use netpolc::kernel::{Kernel, Machine, Outcome};
@@ -20,18 +19,6 @@ use netpolc::space::{Field, PacketSet, Space};
 use netpolc::syntax::{ip_addr, ip_route};
 use std::net::IpAddr;
 use std::path::Path;
-
-fn point(packet: &Packet<'_>, interfaces: &Interfaces) -> [u128; Field::ALL.len()] {
-    let mut values = [0; Field::ALL.len()];
-    let mut set = |field: Field, value: u128| values[field as usize] = value;
-    set(Field::InInterface, u128::from(interfaces.number(packet.in_interface)));
-    set(Field::Protocol, u128::from(packet.protocol));
-    set(Field::SourcePort, u128::from(packet.source_port));
-    set(Field::DestinationPort, u128::from(packet.destination_port));
-    set(Field::Source, packet.source);
-    set(Field::Destination, packet.destination);
-    values
-}
 
 fn fate(outcome: Outcome<'_>, interfaces: &Interfaces) -> Fate {
     match outcome {

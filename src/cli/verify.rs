@@ -10,7 +10,6 @@ use crate::report::Document;
 use crate::resolve::config::InsertMode;
 use crate::resolve::view::Interface;
 use crate::resolve::{Cluster, NodeRequest};
-use crate::upgrade;
 use crate::verify::{self, Agreement, Node};
 use crate::version::CalicoVersion;
 use std::io;
@@ -77,7 +76,11 @@ fn agreements(
     interfaces: Option<&[Interface]>,
     node: &Node,
 ) -> Vec<Agreement> {
-    let under = |version| upgrade::under(&sources.collected(version), &args.node, interfaces);
-    let programs = CalicoVersion::ALL.into_iter().filter_map(under);
-    programs.map(|under| verify::agreement(under.version, &under.program, node)).collect()
+    let of = |version| {
+        let collected = sources.collected(version);
+        let cluster = Cluster::new(&collected.resources);
+        let view = cluster.view(&NodeRequest { node: &args.node, interfaces }).view?;
+        Some(verify::agreement(version, &felix::render(&view), node))
+    };
+    CalicoVersion::ALL.into_iter().filter_map(of).collect()
 }

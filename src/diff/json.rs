@@ -8,6 +8,7 @@ use crate::diagnostic::render::json::{Entry as DiagnosticEntry, Place};
 use crate::ir::Family;
 use crate::kernel::conntrack::Connection;
 use crate::model::calico::Direction;
+use crate::space::nets;
 use crate::space::{Cube, Field};
 use crate::trace::words;
 use serde::Serialize;
@@ -167,7 +168,7 @@ impl BoxEntry {
                 Some(texts.collect())
             };
             let addresses = || {
-                let nets = ranges.iter().flat_map(|range| words::nets(*range, family));
+                let nets = ranges.iter().flat_map(|range| nets::of_range(*range, family));
                 Some(nets.map(|net| net.to_string()).collect())
             };
             match field {

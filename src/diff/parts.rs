@@ -194,6 +194,24 @@ impl<'k, 'p> Both<'k, 'p> {
         }
     }
 
+    /// Makes those packets that are on an interface a part of their own, and gives the others.
+    fn take(
+        &self,
+        space: &mut Space,
+        letting: &Verdicts,
+        packets: PacketSet,
+        (number, on_it): (u16, PacketSet),
+        direction: Direction,
+        parts: &mut Parts,
+    ) -> PacketSet {
+        let own = space.intersection(packets, on_it);
+        if !own.is_empty() {
+            let endpoint = self.endpoint(&self.interfaces.name(number));
+            self.add_by_service(space, letting, own, &endpoint, Some(direction), parts);
+        }
+        space.difference(packets, own)
+    }
+
     /// Parts packets by the interface that they come in on.
     fn by_in(
         &self,
@@ -209,12 +227,7 @@ impl<'k, 'p> Both<'k, 'p> {
                 break;
             }
             let came = space.with_value(Field::InInterface, u128::from(number));
-            let own = space.intersection(left, came);
-            if !own.is_empty() {
-                left = space.difference(left, own);
-                let endpoint = self.endpoint(&self.interfaces.name(number));
-                self.add_by_service(space, letting, own, &endpoint, Some(direction), parts);
-            }
+            left = self.take(space, letting, left, (number, came), direction, parts);
         }
     }
 
@@ -229,12 +242,7 @@ impl<'k, 'p> Both<'k, 'p> {
     ) {
         let mut left = set;
         for (number, out) in outs(letting) {
-            let own = space.intersection(left, out);
-            if !own.is_empty() {
-                left = space.difference(left, own);
-                let endpoint = self.endpoint(&self.interfaces.name(number));
-                self.add_by_service(space, letting, own, &endpoint, Some(direction), parts);
-            }
+            left = self.take(space, letting, left, (number, out), direction, parts);
         }
         self.add_by_service(space, letting, left, &Endpoint::Node, Some(direction), parts);
     }

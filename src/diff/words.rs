@@ -1,11 +1,12 @@
 //! Sets of packets in words: which ports, from whom or to whom.
 
 use crate::ir::Family;
-use crate::kernel::packet::number;
+use crate::kernel::packet::{number, range};
 use crate::model::calico::Direction;
 use crate::resolve::Cluster;
+use crate::space::nets::of_range;
 use crate::space::{Cube, Field, PacketSet, Range, Space};
-use crate::trace::words::{nets, protocol};
+use crate::trace::words::protocol;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -62,8 +63,8 @@ impl Names {
     fn of(&self, ranges: &[Range], family: Family) -> String {
         let index = usize::from(family == Family::V6);
         let (mut pods, mut nodes, mut others) = (Vec::new(), Vec::new(), Vec::new());
-        for net in ranges.iter().flat_map(|range| nets(*range, family)) {
-            let (first, last) = (number(net.network()), number(net.broadcast()));
+        for net in ranges.iter().flat_map(|range| of_range(*range, family)) {
+            let (first, last) = range(net);
             let known = |all: &BTreeMap<u128, String>| -> Option<Vec<String>> {
                 let small = last - first < SMALL;
                 let own = small.then(|| all.range(first..=last).map(|(_, name)| name.clone()));

@@ -5,6 +5,7 @@ use crate::ir::{
     Action, Chain, ConntrackStates, Family, IpSet, Match, Matcher, Members, Rule, RuleSet, SetLookup, Side,
     TableName,
 };
+use crate::space::nets::joined;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// The tables of one family.
@@ -221,12 +222,13 @@ fn condition<'p>(one: &'p Match, family: Family, sets: &FxHashMap<&str, usize>) 
 }
 
 fn compile_set(set: &IpSet) -> Set {
+    let ranges = |all| Set::Ranges(joined(all));
     match (&set.members, set.family) {
         (Members::Addresses(addresses), _) => {
-            joined(addresses.iter().map(|address| (number(*address), number(*address))).collect())
+            ranges(addresses.iter().map(|address| (number(*address), number(*address))).collect())
         }
-        (Members::Nets(nets), Family::V4) => joined(nets.v4.iter().map(|net| range((*net).into())).collect()),
-        (Members::Nets(nets), Family::V6) => joined(nets.v6.iter().map(|net| range((*net).into())).collect()),
+        (Members::Nets(nets), Family::V4) => ranges(nets.v4.iter().map(|net| range((*net).into())).collect()),
+        (Members::Nets(nets), Family::V6) => ranges(nets.v6.iter().map(|net| range((*net).into())).collect()),
         (Members::Ports(ports), _) => Set::Ports(
             ports
                 .iter()
@@ -236,19 +238,6 @@ fn compile_set(set: &IpSet) -> Set {
                 .collect(),
         ),
     }
-}
-
-/// The same addresses as ranges in order that do not touch.
-fn joined(mut all: Vec<(u128, u128)>) -> Set {
-    all.sort_unstable();
-    let mut ranges: Vec<(u128, u128)> = Vec::with_capacity(all.len());
-    for (first, last) in all {
-        match ranges.last_mut() {
-            Some((_, end)) if first <= end.saturating_add(1) => *end = last.max(*end),
-            _ => ranges.push((first, last)),
-        }
-    }
-    Set::Ranges(ranges)
 }
 
 impl Set {

@@ -2,28 +2,7 @@
 
 use crate::ir::{ConntrackStates, Family, Side};
 use crate::model::core::TransportProtocol;
-use crate::space::Range;
-use ipnet::IpNet;
-use std::net::IpAddr;
-
-/// An address as a number: IPv4 in the low 32 bits. The family is known from elsewhere.
-pub fn number(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(address) => u128::from(u32::from(address)),
-        IpAddr::V6(address) => u128::from(address),
-    }
-}
-
-/// First and last address of a net.
-pub fn range(net: IpNet) -> Range {
-    (number(net.network()), number(net.broadcast()))
-}
-
-/// First and last addresses of those nets that are of a family.
-pub fn ranges(nets: &[IpNet], family: Family) -> Vec<Range> {
-    let v4 = family == Family::V4;
-    nets.iter().filter(|net| net.addr().is_ipv4() == v4).map(|net| range(*net)).collect()
-}
+pub use crate::space::nets::{number, range, ranges};
 
 /// What a packet is when it meets a rule.
 #[derive(Debug, Clone, Copy)]

@@ -50,16 +50,16 @@ pub fn is_idempotent(action: &Action) -> bool {
 }
 
 /// Rules in a row that differ in one thing only, as they were, and what that thing is in each.
-pub struct Run<T> {
+struct Run<T> {
     /// place of the first
-    pub first: usize,
+    first: usize,
     /// one for each rule
-    pub things: Vec<T>,
+    things: Vec<T>,
 }
 
 /// The rules of a chain in runs: `split` takes a rule apart into the thing, if it has one, and the
 /// matches that are left. Runs of one rule are among them.
-pub fn runs<T>(rules: &[Rule], split: impl Fn(&Rule) -> Option<(T, Vec<&Match>)>) -> Vec<Run<T>> {
+fn runs<T>(rules: &[Rule], split: impl Fn(&Rule) -> Option<(T, Vec<&Match>)>) -> Vec<Run<T>> {
     let mut found: Vec<Run<T>> = Vec::new();
     let mut open: Option<(Vec<&Match>, &Rule)> = None;
     for (place, rule) in rules.iter().enumerate() {
@@ -79,6 +79,31 @@ pub fn runs<T>(rules: &[Rule], split: impl Fn(&Rule) -> Option<(T, Vec<&Match>)>
         }
     }
     found
+}
+
+/// The rules with shorter runs, if any is: of the sources first, then of the destinations. `split` takes a
+/// rule apart on a side, as for [`runs`]; `shorter` gives the rules to put in place of a run.
+pub fn with_shorter_runs<T>(
+    rules: &[Rule],
+    split: impl Fn(&Rule, Side) -> Option<(T, Vec<&Match>)>,
+    mut shorter: impl FnMut(Side, &[Rule], &[T]) -> Option<Vec<Rule>>,
+) -> Option<Vec<Rule>> {
+    let mut now = rules.to_vec();
+    for side in [Side::Source, Side::Destination] {
+        let mut next = Vec::with_capacity(now.len());
+        let mut copied = 0;
+        for run in runs(&now, |rule| split(rule, side)) {
+            let own = &now[run.first..run.first + run.things.len()];
+            if let Some(instead) = shorter(side, own, &run.things) {
+                next.extend_from_slice(&now[copied..run.first]);
+                next.extend(instead);
+                copied = run.first + own.len();
+            }
+        }
+        next.extend_from_slice(&now[copied..]);
+        now = next;
+    }
+    (now != rules).then_some(now)
 }
 
 /// A rule's networks on one side, and its other matches. Negated networks stay among these.

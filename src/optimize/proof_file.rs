@@ -16,8 +16,9 @@ pub struct Document<'a> {
     compared: Vec<Entry<'a>>,
 }
 
+/// A comparison that came out equal.
 #[derive(Debug, Serialize)]
-struct Entry<'a> {
+pub struct Entry<'a> {
     family: &'static str,
     table: &'static str,
     hook: &'static str,
@@ -36,11 +37,16 @@ struct Part<'a> {
 /// Puts a proof into its form.
 pub fn document<'a>(node: &'a str, optimized: &'a Optimized) -> Document<'a> {
     let (compared, why_not) = match &optimized.proof {
-        Ok(agreed) => (agreed.iter().map(entry).collect(), None),
+        Ok(agreed) => (entries(agreed), None),
         Err(Different::Packet(witness)) => (Vec::new(), Some(report::place(&witness.place))),
         Err(Different::TooManyMarks) => (Vec::new(), Some("packets may bring too many marks".to_owned())),
     };
     Document { schema: "netpolc.proof/1", node, equal: why_not.is_none(), why_not, compared }
+}
+
+/// Comparisons in their form.
+pub fn entries(agreed: &[Agreed]) -> Vec<Entry<'_>> {
+    agreed.iter().map(entry).collect()
 }
 
 fn entry(agreed: &Agreed) -> Entry<'_> {

@@ -235,7 +235,7 @@ fn fault_entry(fault: &Fault, interfaces: &Interfaces) -> FaultEntry {
 fn witness_entry(witness: &Witness, interfaces: &Interfaces) -> WitnessEntry {
     WitnessEntry {
         at: place(&witness.place),
-        packet: packet(witness, interfaces),
+        packet: format!("{}, {}", packet(witness), on_interfaces(witness, interfaces)),
         before: witness.before.clone(),
         after: witness.after.clone(),
     }
@@ -248,23 +248,26 @@ pub fn place(place: &Place) -> String {
 }
 
 /// A packet in words: what a person would send to see it.
-fn packet(witness: &Witness, interfaces: &Interfaces) -> String {
+pub fn packet(witness: &Witness) -> String {
     let value = |field: Field| witness.packet[field as usize];
-    let family = witness.place.family;
-    let interface = |field: Field| match interfaces.name(value(field) as u16) {
+    let address = |field: Field| words::address(value(field), witness.place.family);
+    format!(
+        "{} from {} port {} to {} port {}",
+        words::protocol(value(Field::Protocol)),
+        address(Field::Source),
+        value(Field::SourcePort),
+        address(Field::Destination),
+        value(Field::DestinationPort)
+    )
+}
+
+/// The interfaces that it comes in and goes out on, where it has any.
+fn on_interfaces(witness: &Witness, interfaces: &Interfaces) -> String {
+    let name = |field: Field| match interfaces.name(witness.packet[field as usize] as u16) {
         name if name.is_empty() => "-".to_owned(),
         name => name,
     };
-    format!(
-        "{} from {} port {} to {} port {}, in {}, out {}",
-        words::protocol(value(Field::Protocol)),
-        words::address(value(Field::Source), family),
-        value(Field::SourcePort),
-        words::address(value(Field::Destination), family),
-        value(Field::DestinationPort),
-        interface(Field::InInterface),
-        interface(Field::OutInterface),
-    )
+    format!("in {}, out {}", name(Field::InInterface), name(Field::OutInterface))
 }
 
 impl Report<'_> {

@@ -1,74 +1,66 @@
-//! Lists of networks.
+//! Addresses and networks as numbers and ranges, and lists of networks.
 
-use ipnet::{IpNet, Ipv4Net, Ipv4Subnets, Ipv6Net, Ipv6Subnets};
-use std::net::{Ipv4Addr, Ipv6Addr};
+use super::Range;
+use crate::ir::Family;
+use ipnet::{IpNet, Ipv4Subnets, Ipv6Subnets};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// An address as a number: IPv4 in the low 32 bits. The family is known from elsewhere.
+pub fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => u128::from(u32::from(address)),
+        IpAddr::V6(address) => u128::from(address),
+    }
+}
+
+/// First and last address of a net.
+pub fn range(net: IpNet) -> Range {
+    (number(net.network()), number(net.broadcast()))
+}
+
+/// First and last addresses of those nets that are of a family.
+pub fn ranges(nets: &[IpNet], family: Family) -> Vec<Range> {
+    let v4 = family == Family::V4;
+    nets.iter().filter(|net| net.addr().is_ipv4() == v4).map(|net| range(*net)).collect()
+}
+
+/// A range of addresses as the fewest networks.
+pub fn of_range((first, last): Range, family: Family) -> Vec<IpNet> {
+    match family {
+        Family::V4 => {
+            let address = |value: u128| Ipv4Addr::from(value as u32);
+            Ipv4Subnets::new(address(first), address(last), 0).map(IpNet::from).collect()
+        }
+        Family::V6 => {
+            Ipv6Subnets::new(Ipv6Addr::from(first), Ipv6Addr::from(last), 0).map(IpNet::from).collect()
+        }
+    }
+}
 
 /// The fewest networks that have just the addresses of these, in order. There is one such list: the
 /// largest networks that lie in the union.
 pub fn fewest(nets: &[IpNet]) -> Vec<IpNet> {
-    let (mut v4, mut v6) = (Vec::new(), Vec::new());
-    for net in nets {
-        match net {
-            IpNet::V4(net) => {
-                v4.push((u128::from(u32::from(net.network())), u128::from(u32::from(net.broadcast()))))
-            }
-            IpNet::V6(net) => v6.push((u128::from(net.network()), u128::from(net.broadcast()))),
-        }
-    }
-    let mut all = Vec::with_capacity(nets.len());
-    for (first, last) in joined(v4) {
-        all.extend(of_v4(first as u32, last as u32).map(IpNet::V4));
-    }
-    for (first, last) in joined(v6) {
-        all.extend(of_v6(first, last).map(IpNet::V6));
-    }
-    all
-}
-
-/// A range of addresses of IPv4 as networks.
-pub fn of_v4(first: u32, last: u32) -> impl Iterator<Item = Ipv4Net> {
-    Ipv4Subnets::new(Ipv4Addr::from(first), Ipv4Addr::from(last), 0)
-}
-
-/// A range of addresses of IPv6 as networks.
-pub fn of_v6(first: u128, last: u128) -> impl Iterator<Item = Ipv6Net> {
-    Ipv6Subnets::new(Ipv6Addr::from(first), Ipv6Addr::from(last), 0)
+    let of = |family| joined(ranges(nets, family)).into_iter().flat_map(move |own| of_range(own, family));
+    [Family::V4, Family::V6].into_iter().flat_map(of).collect()
 }
 
 /// The same numbers as ranges in order that do not touch.
-pub fn joined<N: Copy + Ord + Next>(mut all: Vec<(N, N)>) -> Vec<(N, N)> {
+pub fn joined<N: Copy + Ord + Into<u128>>(mut all: Vec<(N, N)>) -> Vec<(N, N)> {
     all.sort_unstable();
     let mut ranges: Vec<(N, N)> = Vec::with_capacity(all.len());
     for (first, last) in all {
         match ranges.last_mut() {
-            Some((_, end)) if first <= end.next() => *end = last.max(*end),
+            Some((_, end)) if first.into() <= (*end).into().saturating_add(1) => *end = last.max(*end),
             _ => ranges.push((first, last)),
         }
     }
     ranges
 }
 
-/// Numbers that have a next one.
-pub trait Next {
-    /// The next one; the largest has itself.
-    fn next(self) -> Self;
-}
-
-impl Next for u128 {
-    fn next(self) -> Self {
-        self.saturating_add(1)
-    }
-}
-
-impl Next for u16 {
-    fn next(self) -> Self {
-        self.saturating_add(1)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ipnet::Ipv4Net;
     use proptest::prelude::*;
 
     fn net(text: &str) -> IpNet {

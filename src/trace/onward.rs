@@ -7,6 +7,7 @@ use crate::ir::Family;
 use crate::kernel::packet::number;
 use crate::resolve::Cluster;
 use crate::resolve::view::NodeView;
+use crate::space::nets;
 use crate::space::{Field, PacketSet, Range, Space};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -88,7 +89,7 @@ impl Leg {
     /// The question that they are to the next node, where they come in on an interface.
     pub fn query(&self, before: &Query, view: &NodeView, interface: &str, space: &mut Space) -> Query {
         let family = space.family();
-        let nets = |ranges: Vec<Range>| ranges.into_iter().flat_map(|range| words::nets(range, family));
+        let nets = |ranges: Vec<Range>| ranges.into_iter().flat_map(|range| nets::of_range(range, family));
         let sources = values(space, self.set, Field::Source);
         let mut name = before.from.name.clone();
         if let Some(source) = self.new_source {
@@ -124,7 +125,7 @@ fn listed(ranges: &[Range], family: Family) -> String {
     let all: Vec<String> =
         ranges
             .iter()
-            .flat_map(|range| words::nets(*range, family))
+            .flat_map(|range| nets::of_range(*range, family))
             .map(|net| {
                 if net.prefix_len() == net.max_prefix_len() {
                     net.addr().to_string()

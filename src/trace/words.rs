@@ -2,8 +2,9 @@
 
 use crate::ir::Family;
 use crate::kernel::symbolic::Chosen;
+use crate::space::nets::of_range;
 use crate::space::{Cube, Field, PacketSet, Range, Space};
-use ipnet::{IpNet, Ipv4Subnets, Ipv6Subnets};
+use ipnet::IpNet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Ranges that are named before they are only counted.
@@ -59,23 +60,10 @@ fn list(texts: &[String]) -> String {
 
 fn texts(field: Field, (first, last): Range, family: Family) -> Vec<String> {
     match field {
-        Field::Destination | Field::Source => nets((first, last), family).into_iter().map(net).collect(),
+        Field::Destination | Field::Source => of_range((first, last), family).into_iter().map(net).collect(),
         Field::Protocol => (first..=last).map(protocol).collect(),
         _ if first == last => vec![first.to_string()],
         _ => vec![format!("{first}-{last}")],
-    }
-}
-
-/// A range of addresses as networks.
-pub fn nets((first, last): Range, family: Family) -> Vec<IpNet> {
-    match family {
-        Family::V4 => {
-            let address = |value: u128| Ipv4Addr::from(value as u32);
-            Ipv4Subnets::new(address(first), address(last), 0).map(IpNet::from).collect()
-        }
-        Family::V6 => {
-            Ipv6Subnets::new(Ipv6Addr::from(first), Ipv6Addr::from(last), 0).map(IpNet::from).collect()
-        }
     }
 }
 

@@ -5,6 +5,7 @@ use netpolc::ir::{ConntrackStates, Family, Members, Program};
 use netpolc::kernel::conntrack::Connection;
 use netpolc::kernel::packet::{Packet, TCP, number};
 use netpolc::kernel::route::Routes;
+use netpolc::kernel::symbolic::Interfaces;
 use netpolc::space::Field;
 use std::path::PathBuf;
 
@@ -123,4 +124,17 @@ pub fn random<'a>(
         state: ConntrackStates::INVALID,
         untracked: false,
     }
+}
+
+/// A packet that arrives, as a point of the space.
+pub fn point(packet: &Packet<'_>, interfaces: &Interfaces) -> [u128; Field::ALL.len()] {
+    let mut values = [0; Field::ALL.len()];
+    let mut set = |field: Field, value: u128| values[field as usize] = value;
+    set(Field::InInterface, u128::from(interfaces.number(packet.in_interface)));
+    set(Field::Protocol, u128::from(packet.protocol));
+    set(Field::SourcePort, u128::from(packet.source_port));
+    set(Field::DestinationPort, u128::from(packet.destination_port));
+    set(Field::Source, packet.source);
+    set(Field::Destination, packet.destination);
+    values
 }

@@ -1,6 +1,6 @@
 //! Lists of networks and of ports: the fewest entries that mean the same.
 
-use crate::space::nets::{fewest, joined};
+use crate::space::nets::{fewest, joined, range};
 use ipnet::IpNet;
 
 /// What becomes of an entry of a list. Entries that are not named stay.
@@ -23,10 +23,7 @@ trait Span: Copy + PartialEq {
 
 impl Span for IpNet {
     fn span(&self) -> (u128, u128) {
-        match self {
-            IpNet::V4(net) => (u32::from(net.network()).into(), u32::from(net.broadcast()).into()),
-            IpNet::V6(net) => (net.network().into(), net.broadcast().into()),
-        }
+        range(*self)
     }
 }
 

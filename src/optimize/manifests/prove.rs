@@ -17,7 +17,7 @@ use crate::resolve::Cluster;
 use crate::resolve::address;
 use crate::resolve::view::{NodeView, Tier};
 use crate::source::{self, Input, Options};
-use crate::space::nets::joined;
+use crate::space::nets::fewest;
 use crate::version::Facts;
 use ipnet::IpNet;
 use serde_json::json;
@@ -231,20 +231,12 @@ fn with_lookups(rule: &Rule, holds: &[&Lookup]) -> Option<Rule> {
 
 /// Whether two network sets have the same addresses.
 pub fn network_set(before: &Part, after: &Part) -> bool {
-    let ranges = |root: &Part| {
+    let addresses = |root: &Part| {
         let nets = root.find(&[Step::Key("spec"), Step::Key("nets")]).into_iter().flat_map(Part::items);
-        let (mut v4, mut v6) = (Vec::new(), Vec::new());
-        for net in nets.filter_map(|net| address::parse_cidr_or_ip(net.text()?)) {
-            match net {
-                IpNet::V4(net) => {
-                    v4.push((u32::from(net.network()).into(), u32::from(net.broadcast()).into()))
-                }
-                IpNet::V6(net) => v6.push((u128::from(net.network()), u128::from(net.broadcast()))),
-            }
-        }
-        (joined::<u128>(v4), joined(v6))
+        let nets: Vec<IpNet> = nets.filter_map(|net| address::parse_cidr_or_ip(net.text()?)).collect();
+        fewest(&nets)
     };
-    ranges(before) == ranges(after)
+    addresses(before) == addresses(after)
 }
 
 /// Whether an object is proved by its own addresses, not by rules.

@@ -5,10 +5,9 @@ use super::prove::Equal;
 use super::{NodeProof, Optimized, Outcome, Size};
 use crate::diagnostic::Location;
 use crate::diagnostic::render::json::{Entry, Place, entries};
-use crate::optimize::proof::{Agreed, Different, Witness};
+use crate::optimize::proof::Different;
+use crate::optimize::proof_file;
 use crate::source::Files;
-use crate::space::Field;
-use crate::trace::words;
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -17,25 +16,12 @@ pub fn different(different: &Different) -> String {
     match different {
         Different::Packet(witness) => format!(
             "a packet that shows the difference is {}; before: {}, after: {}",
-            packet(witness),
+            crate::optimize::report::packet(witness),
             witness.before,
             witness.after
         ),
         Different::TooManyMarks => "packets may bring too many marks to compare".to_owned(),
     }
-}
-
-fn packet(witness: &Witness) -> String {
-    let value = |field: Field| witness.packet[field as usize];
-    let address = |field: Field| words::address(value(field), witness.place.family);
-    format!(
-        "{} from {} port {} to {} port {}",
-        words::protocol(value(Field::Protocol)),
-        address(Field::Source),
-        value(Field::SourcePort),
-        address(Field::Destination),
-        value(Field::DestinationPort)
-    )
 }
 
 /// Before and after.
@@ -227,30 +213,13 @@ struct PolicyProof<'a> {
 #[derive(Debug, Serialize)]
 struct Choice<'a> {
     holds: &'a [String],
-    compared: Vec<Compared<'a>>,
+    compared: Vec<proof_file::Entry<'a>>,
 }
 
 #[derive(Debug, Serialize)]
 struct NodeEntry<'a> {
     node: &'a str,
-    compared: Vec<Compared<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-struct Compared<'a> {
-    family: &'static str,
-    table: &'static str,
-    hook: &'static str,
-    mark_before: String,
-    mark_after: String,
-    parts: Vec<FateEntry<'a>>,
-}
-
-/// Packets that meet one fate.
-#[derive(Debug, Serialize)]
-struct FateEntry<'a> {
-    fate: &'a str,
-    packets: &'a str,
+    compared: Vec<proof_file::Entry<'a>>,
 }
 
 /// Puts the proof into its form.
@@ -268,32 +237,14 @@ pub fn proof_document(done: &Optimized) -> ProofDocument<'_> {
                     .proved
                     .equal
                     .iter()
-                    .map(|Equal { holds, agreed }| Choice { holds, compared: compared(agreed) })
+                    .map(|Equal { holds, agreed }| Choice { holds, compared: proof_file::entries(agreed) })
                     .collect(),
             })
             .collect(),
         nodes: done
             .nodes
             .iter()
-            .map(|NodeProof { node, agreed }| NodeEntry { node, compared: compared(agreed) })
+            .map(|NodeProof { node, agreed }| NodeEntry { node, compared: proof_file::entries(agreed) })
             .collect(),
     }
-}
-
-fn compared(agreed: &[Agreed]) -> Vec<Compared<'_>> {
-    let entry = |own: &'_ Agreed| (own.place.family.name(), own.place.table.name(), own.place.hook);
-    agreed
-        .iter()
-        .map(|own| {
-            let (family, table, hook) = entry(own);
-            Compared {
-                family,
-                table,
-                hook,
-                mark_before: format!("{:#x}", own.place.marks.0),
-                mark_after: format!("{:#x}", own.place.marks.1),
-                parts: own.packets.iter().map(|(fate, packets)| FateEntry { fate, packets }).collect(),
-            }
-        })
-        .collect()
 }

@@ -26,25 +26,11 @@ pub const PASS: Pass = Pass {
 };
 
 fn fewer(rules: &[Rule]) -> Option<Vec<Rule>> {
-    let mut now = rules.to_vec();
-    for side in [Side::Source, Side::Destination] {
-        let mut next = Vec::with_capacity(now.len());
-        let mut copied = 0;
-        for run in edit::runs(&now, |rule| edit::split_address(rule, side)) {
-            next.extend_from_slice(&now[copied..run.first]);
-            let own = &now[run.first..run.first + run.things.len()];
-            copied = run.first + own.len();
-            let nets = fewest(&run.things);
-            if nets.len() < own.len() || nets.iter().any(|net| net.prefix_len() == 0) {
-                next.extend(with_nets(own, &run.things, &nets, side));
-            } else {
-                next.extend_from_slice(own);
-            }
-        }
-        next.extend_from_slice(&now[copied..]);
-        now = next;
-    }
-    (now != rules).then_some(now)
+    edit::with_shorter_runs(rules, edit::split_address, |side, own, before| {
+        let nets = fewest(before);
+        let is_fewer = nets.len() < own.len() || nets.iter().any(|net| net.prefix_len() == 0);
+        is_fewer.then(|| with_nets(own, before, &nets, side))
+    })
 }
 
 /// The rules for fewer networks: each looks like the first rule that it takes the place of.

@@ -26,28 +26,13 @@ pub const PASS: Pass = Pass {
 type Ports = Vec<(u16, u16)>;
 
 fn fewer(rules: &[Rule]) -> Option<Vec<Rule>> {
-    let mut now = rules.to_vec();
-    for side in [Side::Source, Side::Destination] {
-        let mut next = Vec::with_capacity(now.len());
-        let mut copied = 0;
-        for run in edit::runs(&now, |rule| split_side(rule, side)) {
-            next.extend_from_slice(&now[copied..run.first]);
-            let own = &now[run.first..run.first + run.things.len()];
-            copied = run.first + own.len();
-            let ports = joined(run.things.concat());
-            let pieces = split_ports(&ports);
-            let before: usize = run.things.iter().map(|ports| slots(ports)).sum();
-            if pieces.len() < own.len() || (pieces.len() == own.len() && slots(&ports) < before) {
-                let rule = |(at, piece): (usize, &&[(u16, u16)])| with_ports(&own[at], side, piece);
-                next.extend(pieces.iter().enumerate().map(rule));
-            } else {
-                next.extend_from_slice(own);
-            }
-        }
-        next.extend_from_slice(&now[copied..]);
-        now = next;
-    }
-    (now != rules).then_some(now)
+    edit::with_shorter_runs(rules, split_side, |side, own, before| {
+        let ports = joined(before.concat());
+        let pieces = split_ports(&ports);
+        let places: usize = before.iter().map(|ports| slots(ports)).sum();
+        let is_fewer = pieces.len() < own.len() || (pieces.len() == own.len() && slots(&ports) < places);
+        is_fewer.then(|| own.iter().zip(pieces).map(|(rule, piece)| with_ports(rule, side, piece)).collect())
+    })
 }
 
 /// Places that ports take in a multiport match.

@@ -69,34 +69,22 @@ fn looked_up(
     pays: &dyn Fn(&[IpNet]) -> bool,
     made: &mut BTreeMap<Arc<str>, IpSet>,
 ) -> Option<Vec<Rule>> {
-    let mut now = rules.to_vec();
-    for side in [Side::Source, Side::Destination] {
-        let mut next = Vec::with_capacity(now.len());
-        let mut copied = 0;
-        for run in edit::runs(&now, |rule| edit::split_address(rule, side)) {
-            next.extend_from_slice(&now[copied..run.first]);
-            let own = &now[run.first..run.first + run.things.len()];
-            copied = run.first + own.len();
-            let nets = fewest(&run.things);
-            // the whole of a family is no member of such a set
-            if !pays(&nets) || nets.iter().any(|net| net.prefix_len() == 0) {
-                next.extend_from_slice(own);
-                continue;
-            }
-            let set = set(family, &nets);
-            let lookup = match side {
-                Side::Source => SetLookup::Source,
-                Side::Destination => SetLookup::Destination,
-            };
-            let mut rule = edit::with_net(&own[0], side, None);
-            rule.matches.push(Match::is(Matcher::Set(set.name.clone(), lookup)));
-            next.push(rule);
-            made.insert(set.name.clone(), set);
+    edit::with_shorter_runs(rules, edit::split_address, |side, own, before| {
+        let nets = fewest(before);
+        // the whole of a family is no member of such a set
+        if !pays(&nets) || nets.iter().any(|net| net.prefix_len() == 0) {
+            return None;
         }
-        next.extend_from_slice(&now[copied..]);
-        now = next;
-    }
-    (now != rules).then_some(now)
+        let set = set(family, &nets);
+        let lookup = match side {
+            Side::Source => SetLookup::Source,
+            Side::Destination => SetLookup::Destination,
+        };
+        let mut rule = edit::with_net(&own[0], side, None);
+        rule.matches.push(Match::is(Matcher::Set(set.name.clone(), lookup)));
+        made.insert(set.name.clone(), set);
+        Some(vec![rule])
+    })
 }
 
 fn set(family: Family, nets: &[IpNet]) -> IpSet {
