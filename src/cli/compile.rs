@@ -118,8 +118,8 @@ fn write(
 fn optimized(args: &CompileArgs, view: &NodeView, program: Program) -> io::Result<Program> {
     let private = felix::private_marks(view);
     let optimized = optimize::optimize(&program, args.optimize, private);
-    let report = optimize::report::report(&view.node, args.optimize, &program, &optimized, private);
     if let Some(path) = &args.saved {
+        let report = optimize::report::report(&view.node, args.optimize, &program, &optimized, private);
         let text = match args.format {
             Format::Text => report.text().into_bytes(),
             Format::Json => to_json(&report)?,
@@ -129,7 +129,8 @@ fn optimized(args: &CompileArgs, view: &NodeView, program: Program) -> io::Resul
     if let Some(path) = &args.proof {
         write_file(path, &to_json(&optimize::proof_file::document(&view.node, &optimized))?)?;
     }
-    anstream::eprintln!("{}, optimized: {}", view.node, report.summary());
+    let summary = optimize::report::summary(&program, &optimized.program);
+    anstream::eprintln!("{}, optimized: {summary}", view.node);
     Ok(optimized.program)
 }
 

@@ -108,15 +108,27 @@ impl Sources {
     /// Reads for the version that is asked for, else for the one that the manifests tell. What they tell is
     /// known when all is read, so input of another version than the newest is read twice.
     pub fn load(&self, asked: Option<CalicoVersion>) -> Loaded {
-        let mut reading = self.read(asked.unwrap_or(CalicoVersion::LATEST));
-        let version = match asked {
-            Some(version) => Found { version, told: Told::Asked, diagnostics: Vec::new() },
-            None => version::found(&reading.collected.resources),
-        };
-        if asked.is_none() && version.version != CalicoVersion::LATEST {
-            reading = self.read(version.version);
-        }
+        let (reading, version) =
+            read_for(asked, |_, version| self.read(version), |reading| &reading.collected);
         finish(reading, version)
+    }
+}
+
+/// A reading for the version that is asked for, else for the one that a first reading tells. `read` gets that
+/// first reading when it is to read again.
+fn read_for<R>(
+    asked: Option<CalicoVersion>,
+    mut read: impl FnMut(Option<R>, CalicoVersion) -> R,
+    collected: impl Fn(&R) -> &Collected,
+) -> (R, Found) {
+    if let Some(version) = asked {
+        return (read(None, version), Found { version, told: Told::Asked, diagnostics: Vec::new() });
+    }
+    let reading = read(None, CalicoVersion::LATEST);
+    let found = version::found(&collected(&reading).resources);
+    match found.version {
+        CalicoVersion::LATEST => (reading, found),
+        other => (read(Some(reading), other), found),
     }
 }
 
@@ -131,7 +143,9 @@ pub fn load_after<N: Send>(
     note: impl Fn(&source::Object<'_>) -> N + Sync,
 ) -> (Loaded, Vec<N>) {
     let options = source::Options { threads: jobs.map_or(0, NonZero::get) };
-    let read = |files: Files, version: CalicoVersion| {
+    let mut others = Some(files);
+    let read = |before: Option<(Reading, Vec<N>)>, version: CalicoVersion| {
+        let files = before.map(|(reading, _)| reading.files).or_else(|| others.take()).unwrap_or_default();
         let facts = version.facts();
         let both = |object: &source::Object<'_>| (model::lower(object, facts), note(object));
         let read = source::read_after(files, path, &options, both);
@@ -140,14 +154,7 @@ pub fn load_after<N: Send>(
         let collected = model::collect(lowered, invalid, facts);
         (Reading { files: read.files, said: read.diagnostics, objects, collected }, notes)
     };
-    let (mut reading, mut notes) = read(files, asked.unwrap_or(CalicoVersion::LATEST));
-    let version = match asked {
-        Some(version) => Found { version, told: Told::Asked, diagnostics: Vec::new() },
-        None => version::found(&reading.collected.resources),
-    };
-    if asked.is_none() && version.version != CalicoVersion::LATEST {
-        (reading, notes) = read(reading.files, version.version);
-    }
+    let ((reading, notes), version) = read_for(asked, read, |(reading, _)| &reading.collected);
     (finish(reading, version), notes)
 }
 

@@ -4,6 +4,7 @@ use crate::ir::{
     Action, Address, Chain, Family, Match, Matcher, Program, Rule, RuleSet, Side, Table, TableName,
 };
 use ipnet::IpNet;
+use rustc_hash::FxHashSet;
 use std::sync::Arc;
 
 /// Where a chain is.
@@ -140,6 +141,17 @@ pub fn keep_introduction(before: &[Rule], after: &mut [Rule]) {
     {
         now.comments.clone_from(&first.comments);
     }
+}
+
+/// Rules of a program: family, table, chain and place.
+pub type Places = FxHashSet<(Family, TableName, Arc<str>, usize)>;
+
+/// A program without some rules; those of hooks stay.
+pub fn without(program: &Program, gone: &Places) -> Program {
+    chains(program, |at, chain| {
+        let name = &chain.name;
+        retain(&chain.rules, |place| !gone.contains(&(at.family, at.table, Arc::clone(name), place)))
+    })
 }
 
 /// The rules at the places to keep, if not all of them are.

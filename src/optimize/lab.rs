@@ -62,7 +62,8 @@ impl<'k> Lab<'k> {
     }
 }
 
-fn tables(program: &Program, family: Family) -> Tables<'_> {
+/// The tables of a family, ready to be looked into.
+pub fn tables(program: &Program, family: Family) -> Tables<'_> {
     let rules = match family {
         Family::V4 => &program.v4,
         Family::V6 => &program.v6,

@@ -169,11 +169,7 @@ pub fn compare(before: &Program, after: &Program, private: u32) -> Result<Vec<Ag
 
 /// Whether a pass has left everything as it was.
 fn is_unchanged(before: &Program, after: &Program) -> bool {
-    let chains = |program: &Program| -> Vec<Arc<Chain>> { all_chains(program).cloned().collect() };
-    let (own, other) = (chains(before), chains(after));
-    before.sets.len() == after.sets.len()
-        && own.len() == other.len()
-        && own.iter().zip(&other).all(|(a, b)| Arc::ptr_eq(a, b) || a == b)
+    before.sets.len() == after.sets.len() && all_chains(before).eq(all_chains(after))
 }
 
 /// Every chain of both families.

@@ -1,7 +1,7 @@
 //! How many rules packets meet.
 
 use super::effect::{Look, Tables, applies, ends_table, is_open};
-use super::lab::{FAMILIES, Lab};
+use super::lab::{FAMILIES, Lab, tables};
 use super::proof::hooks;
 use crate::ir::{Action, Family, Origin, Program, TableName};
 use crate::kernel::machine::Table;
@@ -70,13 +70,7 @@ pub fn paths(
     for family in FAMILIES {
         lab.look(program, family, |look| {
             for name in TableName::ALL {
-                let hooks: Vec<usize> = hooks(look.tables)
-                    .into_iter()
-                    .filter(|(table, _)| *table == name)
-                    .map(|(_, hook)| hook)
-                    .collect();
-                let table = look.tables.machine.table(name);
-                let longest = hooks.iter().map(|hook| longest(table, *hook, &mut FxHashMap::default())).max();
+                let hooks = hooks_of(look.tables, name);
                 let (mut walks, mut rules) = (0, 0);
                 for packet in samples.get(&(family, name)).into_iter().flatten() {
                     for hook in &hooks {
@@ -92,7 +86,7 @@ pub fn paths(
                     }
                 }
                 let mean = if walks == 0 { 0.0 } else { rules as f64 / walks as f64 };
-                paths.tables.insert((family, name), Length { longest: longest.unwrap_or(0), mean });
+                paths.tables.insert((family, name), Length { longest: longest_in(look.tables, name), mean });
             }
             policies(look.tables, &mut paths.policies);
         });
@@ -101,6 +95,26 @@ pub fn paths(
         paths.policies.entry(policy).or_default().mean = rules as f64 / walks as f64;
     }
     paths
+}
+
+/// The most rules that a packet can meet in any table.
+pub fn longest_path(program: &Program) -> usize {
+    let of = |family| {
+        let tables = tables(program, family);
+        TableName::ALL.into_iter().map(|name| longest_in(&tables, name)).max().unwrap_or(0)
+    };
+    FAMILIES.into_iter().map(of).max().unwrap_or(0)
+}
+
+/// The most rules that a packet can meet in a table.
+fn longest_in(tables: &Tables<'_>, name: TableName) -> usize {
+    let mut known = FxHashMap::default();
+    let table = tables.machine.table(name);
+    hooks_of(tables, name).into_iter().map(|hook| longest(table, hook, &mut known)).max().unwrap_or(0)
+}
+
+fn hooks_of(tables: &Tables<'_>, name: TableName) -> Vec<usize> {
+    hooks(tables).into_iter().filter(|(table, _)| *table == name).map(|(_, hook)| hook).collect()
 }
 
 /// The most rules that a packet can meet in a chain and all that it goes to.

@@ -2,7 +2,7 @@
 
 use super::blame::Fault;
 use super::lab::Lab;
-use super::paths::{Length, paths, samples};
+use super::paths::{Length, longest_path, paths, samples};
 use super::proof::{Different, Place, Witness};
 use super::{Optimized, passes};
 use crate::ir::{Family, Origin, Program, RuleSet, TableName};
@@ -20,6 +20,8 @@ pub struct Report<'a> {
     schema: &'static str,
     node: &'a str,
     level: u8,
+    #[serde(skip)]
+    summary: String,
     total: Total,
     tables: Vec<TableEntry>,
     policies: Vec<PolicyEntry>,
@@ -109,8 +111,6 @@ pub fn report<'a>(
     let mut lab = Lab::new(&interfaces, private);
     let samples = samples(&mut lab, before);
     let lengths = [before, after].map(|program| paths(&mut lab, program, &samples));
-    let sets = |program: &Program| program.sets.len();
-    let members = |program: &Program| program.sets.iter().map(|set| set.len()).sum();
     let [rules_before, rules_after] = [before, after].map(policy_rules);
     let names = rules_before.keys().chain(rules_after.keys()).cloned();
     let names: std::collections::BTreeSet<PolicyId> = names.collect();
@@ -118,12 +118,8 @@ pub fn report<'a>(
         schema: "netpolc.optimized-rules/1",
         node,
         level,
-        total: Total {
-            rules: change(before, after, rules),
-            chains: change(before, after, chains),
-            sets: change(before, after, sets),
-            members: change(before, after, members),
-        },
+        summary: summary(before, after),
+        total: total(before, after),
         tables: tables(before, after, &lengths.each_ref().map(|paths| &paths.tables)),
         policies: names
             .into_iter()
@@ -147,6 +143,32 @@ pub fn report<'a>(
             }
             Err(Different::TooManyMarks) => Proof { equal: false, comparisons: 0, witness: None },
         },
+    }
+}
+
+/// One line: what became of the node's rules.
+pub fn summary(before: &Program, after: &Program) -> String {
+    let Total { rules, chains, members, .. } = total(before, after);
+    let path = change(before, after, longest_path);
+    format!(
+        "rules {} → {}, chains {} → {}, set members {} → {}, longest path {} → {}",
+        rules.before,
+        rules.after,
+        chains.before,
+        chains.after,
+        members.before,
+        members.after,
+        path.before,
+        path.after
+    )
+}
+
+fn total(before: &Program, after: &Program) -> Total {
+    Total {
+        rules: change(before, after, rules),
+        chains: change(before, after, chains),
+        sets: change(before, after, |program| program.sets.len()),
+        members: change(before, after, |program| program.sets.iter().map(|set| set.len()).sum()),
     }
 }
 
@@ -271,21 +293,10 @@ fn on_interfaces(witness: &Witness, interfaces: &Interfaces) -> String {
 }
 
 impl Report<'_> {
-    /// One line: what became of the node's rules.
-    pub fn summary(&self) -> String {
-        let Total { rules, chains, members, .. } = &self.total;
-        let path = self.tables.iter().map(|table| table.longest_path.before).max().unwrap_or(0);
-        let now = self.tables.iter().map(|table| table.longest_path.after).max().unwrap_or(0);
-        format!(
-            "rules {} → {}, chains {} → {}, set members {} → {}, longest path {path} → {now}",
-            rules.before, rules.after, chains.before, chains.after, members.before, members.after
-        )
-    }
-
     /// What a person reads.
     pub fn text(&self) -> String {
         let mut out = String::new();
-        let _ = writeln!(out, "{}, level {}: {}\n", self.node, self.level, self.summary());
+        let _ = writeln!(out, "{}, level {}: {}\n", self.node, self.level, self.summary);
         let mut rows = vec![row([&"table", &"rules", &"chains", &"longest path", &"mean path"])];
         rows.extend(self.tables.iter().filter(|table| table.rules.before > 0).map(|table| {
             row([

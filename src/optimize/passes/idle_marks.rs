@@ -12,17 +12,15 @@
 
 use super::{Lab, Pass};
 use crate::ir::{Action, Program, TableName};
-use crate::optimize::edit;
+use crate::optimize::edit::{self, Places};
 use crate::optimize::lab::FAMILIES;
 use crate::optimize::liveness::{self, Known, live_after, live_bits};
-use rustc_hash::FxHashSet;
-use std::sync::Arc;
 
 pub const PASS: Pass =
     Pass { name: "idle-marks", about: "remove writes to the mark that change nothing", level: 1, run };
 
 fn run(program: &Program, lab: &mut Lab<'_>) -> Program {
-    let (mut same, mut unread) = (FxHashSet::default(), FxHashSet::default());
+    let (mut same, mut unread) = (Places::default(), Places::default());
     let private = lab.private;
     for family in FAMILIES {
         let Some(hits) = lab.hits(program, family) else { continue };
@@ -53,9 +51,5 @@ fn run(program: &Program, lab: &mut Lab<'_>) -> Program {
     // of two writes of one value, the second changes nothing, and the first is not read before the second:
     // not both at once
     let idle = if same.is_empty() { unread } else { same };
-    edit::chains(program, |at, chain| {
-        edit::retain(&chain.rules, |place| {
-            !idle.contains(&(at.family, at.table, Arc::clone(&chain.name), place))
-        })
-    })
+    edit::without(program, &idle)
 }

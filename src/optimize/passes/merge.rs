@@ -12,12 +12,10 @@
 use super::{Lab, Pass};
 use crate::ir::{Action, Program, TableName};
 use crate::kernel::symbolic::{Asked, AskedMark};
-use crate::optimize::edit;
+use crate::optimize::edit::{self, Places};
 use crate::optimize::effect::{Look, is_open};
 use crate::optimize::lab::FAMILIES;
 use crate::optimize::liveness::{read_bits, written_bits};
-use rustc_hash::FxHashSet;
-use std::sync::Arc;
 
 pub const PASS: Pass = Pass {
     name: "merge",
@@ -30,7 +28,7 @@ pub const PASS: Pass = Pass {
 const AHEAD: usize = 64;
 
 fn run(program: &Program, lab: &mut Lab<'_>) -> Program {
-    let mut gone = FxHashSet::default();
+    let mut gone = Places::default();
     for family in FAMILIES {
         lab.look(program, family, |look| {
             for name in TableName::ALL {
@@ -45,11 +43,7 @@ fn run(program: &Program, lab: &mut Lab<'_>) -> Program {
             }
         });
     }
-    edit::chains(program, |at, chain| {
-        edit::retain(&chain.rules, |place| {
-            !gone.contains(&(at.family, at.table, Arc::clone(&chain.name), place))
-        })
-    })
+    edit::without(program, &gone)
 }
 
 /// Whether the packets of a rule meet the same later. Several such rules may go at once: what one relies

@@ -11,9 +11,8 @@
 
 use super::{Lab, Pass};
 use crate::ir::Program;
-use crate::optimize::edit;
+use crate::optimize::edit::{self, Places};
 use crate::optimize::lab::FAMILIES;
-use rustc_hash::FxHashSet;
 use std::sync::Arc;
 
 pub const PASS: Pass = Pass {
@@ -24,7 +23,7 @@ pub const PASS: Pass = Pass {
 };
 
 fn run(program: &Program, lab: &mut Lab<'_>) -> Program {
-    let mut gone = FxHashSet::default();
+    let mut gone = Places::default();
     for family in FAMILIES {
         let Some(hits) = lab.hits(program, family) else { continue };
         lab.look(program, family, |look| {
@@ -38,8 +37,5 @@ fn run(program: &Program, lab: &mut Lab<'_>) -> Program {
             }
         });
     }
-    edit::chains(program, |at, chain| {
-        let name = &chain.name;
-        edit::retain(&chain.rules, |place| !gone.contains(&(at.family, at.table, Arc::clone(name), place)))
-    })
+    edit::without(program, &gone)
 }
