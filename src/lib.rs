@@ -28,6 +28,7 @@
 //!
 //! No stage prints, exits or reads files but [`source`] and [`cli`].
 
+pub mod audit;
 pub mod check;
 pub mod cli;
 pub mod diagnostic;
@@ -43,6 +44,7 @@ pub mod kernel;
 pub mod kube_proxy;
 pub mod model;
 pub mod optimize;
+pub mod portmap;
 pub mod report;
 pub mod resolve;
 pub mod snapshot;

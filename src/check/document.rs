@@ -30,6 +30,7 @@ pub fn document<'a>(
         command: "check",
         nodes: Vec::new(),
         verdict: String::new(),
+        lead: String::new(),
         subjects,
         findings,
         messages: Vec::new(),

@@ -34,6 +34,8 @@ pub enum Command {
     Diff(DiffArgs),
     /// Write or check a folder with the rules of every node, made to be committed and read in review
     Snapshot(SnapshotArgs),
+    /// Say which services, node ports and ports of hosts can be reached, from where, and why
+    Audit(AuditArgs),
 }
 
 /// `netpolc compile`
@@ -321,6 +323,56 @@ pub struct TraceArgs {
     pub invalid: Invalid,
 
     /// Threads that read the input [default: one for each processor]
+    #[arg(long, short = 'j', value_name = "N")]
+    pub jobs: Option<std::num::NonZero<usize>>,
+}
+
+/// `netpolc audit`
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// Manifests: files, folders (searched for .yaml, .yml and .json), or - for standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+
+    /// Only packets that come to this node first [default: to any node]
+    #[arg(long)]
+    pub node: Option<String>,
+
+    /// Only this service, or this pod with ports of its host; with every hop and rule
+    #[arg(long, value_name = "NAMESPACE/NAME")]
+    pub of: Option<String>,
+
+    /// Zones by name, and what must hold: a TOML file
+    #[arg(long, value_name = "FILE")]
+    pub zones: Option<PathBuf>,
+
+    /// Addresses of a node: what `ip -j addr` prints there; may be given for each node, and without
+    /// NODE= for the one that --node names
+    #[arg(long, value_name = "NODE=FILE")]
+    pub node_addresses: Vec<String>,
+
+    /// Routes of a node: what `ip -j route` or `ip -j -6 route` prints there; give both
+    #[arg(long, value_name = "NODE=FILE")]
+    pub node_routes: Vec<String>,
+
+    /// Tell every way with its hops and rules
+    #[arg(long)]
+    pub details: bool,
+
+    /// What to do with objects that a cluster would refuse: stop, or leave them out as it would
+    #[arg(long, value_enum, default_value = "fail")]
+    pub invalid: Invalid,
+
+    /// The version of Calico that runs, such as v3.31 [default: as the image of calico-node or
+    /// ClusterInformation in the manifests says, else the newest known]
+    #[arg(long, value_name = "VERSION", value_parser = CalicoVersion::parse)]
+    pub calico_version: Option<CalicoVersion>,
+
+    /// How to tell what was found
+    #[command(flatten)]
+    pub report: ReportArgs,
+
+    /// Threads [default: one for each processor]
     #[arg(long, short = 'j', value_name = "N")]
     pub jobs: Option<std::num::NonZero<usize>>,
 }

@@ -1,6 +1,7 @@
 //! Arguments → calls; the only place that prints and exits.
 
 mod args;
+mod audit;
 mod check;
 mod compile;
 mod diff;
@@ -50,6 +51,7 @@ pub fn main() -> ExitCode {
         args::Command::Optimize(args) => optimize::run(&args),
         args::Command::Diff(args) => diff::run(&args),
         args::Command::Snapshot(args) => snapshot::run(&args),
+        args::Command::Audit(args) => audit::run(&args),
     };
     match outcome {
         Ok(status) => ExitCode::from(status),

@@ -119,6 +119,7 @@ pub fn unusable(
         command,
         nodes: Vec::new(),
         verdict: format!("The input cannot be used: {summary}."),
+        lead: String::new(),
         subjects: Vec::new(),
         findings: said.iter().map(|one| Finding::new(one.clone(), None)).collect(),
         messages: Vec::new(),

@@ -89,6 +89,22 @@ pub struct RuleSet {
     pub tables: Vec<Table>,
 }
 
+impl RuleSet {
+    /// A table, made with empty hooks if it is not there.
+    pub fn table_mut(&mut self, name: TableName) -> &mut Table {
+        let place = match self.tables.iter().position(|table| table.name >= name) {
+            Some(place) if self.tables[place].name == name => place,
+            place => {
+                let place = place.unwrap_or(self.tables.len());
+                let hooks = name.hooks().iter().map(|hook| Arc::new(Chain::new(*hook, Vec::new()))).collect();
+                self.tables.insert(place, Table { name, hooks, chains: Vec::new() });
+                place
+            }
+        };
+        &mut self.tables[place]
+    }
+}
+
 /// A table's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)]

@@ -20,7 +20,7 @@ pub struct Kernel<'p> {
 }
 
 /// Places in the kernel at which rules are asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)]
 pub enum Hook {
     Prerouting,

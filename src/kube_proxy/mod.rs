@@ -18,6 +18,7 @@ mod rules;
 mod service;
 mod settings;
 
+pub use endpoints::Slices;
 pub use rules::add;
 pub use settings::{Local, Mode, Settings};
 

@@ -7,7 +7,7 @@ use super::settings::{Mode, Settings};
 use crate::felix;
 use crate::ir::{
     Action, Address, Chain, ConntrackStates, Family, Match, Matcher, Origin, Program, Rule, RuleSet, Side,
-    Table, TableName, Translation,
+    TableName, Translation,
 };
 use crate::kernel::packet::transport;
 use crate::model::Resources;
@@ -172,13 +172,7 @@ fn node_port_destinations(settings: &Settings, view: &NodeView, v4: bool) -> Vec
 /// starts after kube-proxy, and before what Felix appends.
 fn put(rules: &mut RuleSet, mode: InsertMode, mut chains: Chains) {
     for name in [TableName::Nat, TableName::Filter] {
-        if !rules.tables.iter().any(|table| table.name == name) {
-            let hooks = name.hooks().iter().map(|hook| Arc::new(Chain::new(*hook, Vec::new()))).collect();
-            rules.tables.push(Table { name, hooks, chains: Vec::new() });
-        }
-    }
-    rules.tables.sort_by_key(|table| table.name);
-    for table in &mut rules.tables {
+        let table = rules.table_mut(name);
         let mut of_table = JUMPS.iter().filter(|(own, ..)| *own == table.name).peekable();
         if of_table.peek().is_none() {
             continue;

@@ -80,6 +80,8 @@ pub struct ContainerPort {
     pub port: u16,
     /// `hostPort`, 0 if absent
     pub host_port: u16,
+    /// `hostIP`, if it is an address
+    pub host_ip: Option<IpAddr>,
     /// `protocol`, `TCP` if absent
     pub protocol: TransportProtocol,
 }

@@ -32,7 +32,7 @@ use crate::version::Facts;
 /// Everything a cluster stores that matters to policy, in input order.
 ///
 /// Where the input has one object twice, the later text has already replaced the earlier.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Resources {
     /// what holds in the version of Calico that reads them
     pub facts: &'static Facts,

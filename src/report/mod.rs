@@ -40,6 +40,8 @@ pub struct Document<'a> {
     pub nodes: Vec<String>,
     /// one sentence for people, with a capital letter and a full stop
     pub verdict: String,
+    /// what the text form begins with: lines that are safe to print
+    pub lead: String,
     /// what was looked at; findings point here
     pub subjects: Vec<Subject>,
     /// what was found, in reading order

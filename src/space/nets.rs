@@ -13,6 +13,14 @@ pub fn number(address: IpAddr) -> u128 {
     }
 }
 
+/// The address with a number.
+pub fn number_to_address(value: u128, family: Family) -> IpAddr {
+    match family {
+        Family::V4 => Ipv4Addr::from(value as u32).into(),
+        Family::V6 => Ipv6Addr::from(value).into(),
+    }
+}
+
 /// First and last address of a net.
 pub fn range(net: IpNet) -> Range {
     (number(net.network()), number(net.broadcast()))
@@ -35,6 +43,12 @@ pub fn of_range((first, last): Range, family: Family) -> Vec<IpNet> {
             Ipv6Subnets::new(Ipv6Addr::from(first), Ipv6Addr::from(last), 0).map(IpNet::from).collect()
         }
     }
+}
+
+/// About how many addresses of a family networks have that do not overlap.
+pub fn size(nets: &[IpNet], family: Family) -> f64 {
+    let own = nets.iter().filter(|net| net.addr().is_ipv4() == (family == Family::V4));
+    own.map(|net| 2f64.powi(i32::from(net.max_prefix_len() - net.prefix_len()))).sum()
 }
 
 /// The fewest networks that have just the addresses of these, in order. There is one such list: the

@@ -113,6 +113,11 @@ fn interface(view: &NodeView, holds: impl Fn(IpAddr) -> bool) -> Option<&str> {
     own.into_iter().find(|own| fits(own)).map(|own| &*own.name)
 }
 
+/// Networks that are never on the internet.
+pub fn private() -> Vec<IpNet> {
+    PRIVATE.iter().map(|text| text.parse().expect("a network")).collect()
+}
+
 /// Whether an address is one of a private network.
 pub fn is_private(address: IpAddr) -> bool {
     match address {

@@ -12,10 +12,12 @@ use crate::ir::{Family, Program};
 use crate::kernel::packet::number;
 use crate::kernel::route::Routes;
 use crate::kube_proxy::{self, Mode, Settings};
-use crate::resolve::view::NodeView;
+use crate::portmap;
+use crate::resolve::view::{Interface, NodeView};
 use crate::resolve::{Cluster, NodeRequest};
 use crate::space::{Field, PacketSet, Space};
 use crate::syntax::ip_route::Way;
+use std::net::IpAddr;
 
 /// A node on the way.
 #[derive(Clone, Copy)]
@@ -36,7 +38,7 @@ pub struct Journey<'j, 'r> {
     pub said: Vec<Diagnostic>,
 }
 
-/// What a node has, with kube-proxy's rules. Says what was assumed of kube-proxy.
+/// What a node has, with kube-proxy's rules and those for host ports of pods. Says what was assumed of kube-proxy.
 pub fn with_kube_proxy(
     mut program: Program,
     cluster: &Cluster<'_>,
@@ -49,6 +51,7 @@ pub fn with_kube_proxy(
         said.extend(settings.assumption());
         kube_proxy::add(&mut program, &settings, resources, view);
     }
+    portmap::add(&mut program, cluster, view);
     program
 }
 
@@ -113,7 +116,7 @@ impl Journey<'_, '_> {
                     (tunnel.interface(family, &view), self.carry(tunnel, family, leg.mark, from, to))
                 }
                 // the mark does not leave the node
-                None => (self.interface_towards(from, to, space.family()), vec![0]),
+                None => (interface_towards(self.cluster, from, to, space.family()), vec![0]),
             };
             for mark in marks {
                 let next = leg.query(query, from.view, &interface, &mut space);
@@ -123,15 +126,6 @@ impl Journey<'_, '_> {
             }
         }
         space
-    }
-
-    /// The interface of a node on which packets of another come in.
-    fn interface_towards(&self, from: Stop<'_>, to: Stop<'_>, family: Family) -> String {
-        let address = self.cluster.node_net(&from.view.node, family == Family::V4);
-        match address.and_then(|net| to.node.routes().way(family, number(net.addr()))) {
-            Some(Way::Device(device)) => device.to_string(),
-            _ => assume::internal(to.view).unwrap_or_default().to_owned(),
-        }
     }
 
     /// The packets that carry others: out of one node, and into the other. Gives the marks of what comes out of the
@@ -146,23 +140,8 @@ impl Journey<'_, '_> {
             ));
             return vec![0];
         };
-        let outer = by.outer(family, from.view, to.view);
-        let around = |node: &str| format!("node {node} ({} around these packets)", by.name());
-        let mut sender = End::address(around(own), source);
-        sender.own = true;
-        let mut query = Query {
-            from: sender,
-            to: End::address(format!("node {other}"), destination),
-            protocol: Some(outer.protocol),
-            ports: outer.port.into_iter().collect(),
-        };
-        let mut space = Space::new(family);
-        let asked = query.ranges(family);
-        let mut set = packets_asked(&mut space, &query, &asked.0, &asked.1);
-        if let Some((first, last)) = outer.source_ports {
-            let ports = space.with(Field::SourcePort, &[(first.into(), last.into())]);
-            set = space.intersection(set, ports);
-        }
+        let ends = (source, destination);
+        let Carriers { mut query, space, set } = carriers(by, family, [from.view, to.view], ends);
         let mut walked = from.node.walk(space, set, &query.from, by.mark_outside(mark, from.view));
         let sent: Vec<PacketSet> =
             walked.out.iter().filter(|out| out.device.is_some()).map(|out| out.set).collect();
@@ -172,15 +151,7 @@ impl Journey<'_, '_> {
             self.report.note(format!("{} to node {other} is blocked here: nothing arrives there", by.name()));
             return Vec::new();
         }
-        query.from.own = false;
-        let interface = to
-            .view
-            .interfaces
-            .iter()
-            .find(|interface| interface.addresses.iter().any(|net| net.addr() == destination));
-        query.from.interface = interface
-            .map(|interface| interface.name.clone())
-            .or_else(|| assume::internal(to.view).map(Into::into));
+        query.from = arriving(query.from, to.view, destination);
         let walked = to.node.walk(walked.space, set, &query.from, 0);
         let mut marks: Vec<u32> =
             walked.delivered_marks().into_iter().map(|mark| by.mark_inside(mark)).collect();
@@ -192,4 +163,60 @@ impl Journey<'_, '_> {
         }
         marks
     }
+}
+
+/// The interface of a node on which packets of another come in.
+pub fn interface_towards(cluster: &Cluster<'_>, from: Stop<'_>, to: Stop<'_>, family: Family) -> String {
+    let address = cluster.node_net(&from.view.node, family == Family::V4);
+    match address.and_then(|net| to.node.routes().way(family, number(net.addr()))) {
+        Some(Way::Device(device)) => device.to_string(),
+        _ => assume::internal(to.view).unwrap_or_default().to_owned(),
+    }
+}
+
+/// The packets that carry others, and the question that asks for them.
+pub struct Carriers {
+    /// from the one node to the other
+    pub query: Query,
+    /// the space of the set
+    pub space: Space,
+    /// which packets
+    pub set: PacketSet,
+}
+
+/// The packets that carry others of a family from one node to another, between these addresses.
+pub fn carriers(
+    by: Tunnel,
+    family: Family,
+    [from, to]: [&NodeView; 2],
+    (source, destination): (IpAddr, IpAddr),
+) -> Carriers {
+    let outer = by.outer(family, from, to);
+    let mut sender = End::address(format!("node {} ({} around these packets)", from.node, by.name()), source);
+    sender.own = true;
+    let query = Query {
+        from: sender,
+        to: End::address(format!("node {}", to.node), destination),
+        protocol: Some(outer.protocol),
+        ports: outer.port.into_iter().collect(),
+    };
+    let mut space = Space::new(family);
+    let asked = query.ranges(family);
+    let mut set = packets_asked(&mut space, &query, &asked.0, &asked.1);
+    if let Some((first, last)) = outer.source_ports {
+        let ports = space.with(Field::SourcePort, &[(first.into(), last.into())]);
+        set = space.intersection(set, ports);
+    }
+    Carriers { query, space, set }
+}
+
+/// What a node has sent, as it comes in on another: on the interface that has the address.
+pub fn arriving(mut sender: End, view: &NodeView, destination: IpAddr) -> End {
+    sender.own = false;
+    let has = |interface: &&Interface| interface.addresses.iter().any(|net| net.addr() == destination);
+    let interface = view.interfaces.iter().find(has);
+    sender.interface = interface
+        .map(|interface| interface.name.clone())
+        .or_else(|| assume::internal(view).map(Into::into));
+    sender
 }

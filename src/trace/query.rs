@@ -8,7 +8,7 @@ use crate::kernel::route::Routes;
 use crate::kernel::symbolic::{
     Arrival, Attribution, Chosen, Doubt, Fate, Flow, Interfaces, Limit, RuleRef, Symbolic,
 };
-use crate::kernel::{Hook, Kernel};
+use crate::kernel::{Hook, Kernel, Machine};
 use crate::kube_proxy::ServiceRule;
 use crate::resolve::view::NodeView;
 use crate::space::{Cube, Field, PacketSet, Range, Space};
@@ -166,13 +166,8 @@ impl<'p> Node<'p> {
     /// What becomes of packets that come from an end with this mark.
     pub fn walk(&self, space: Space, mut set: PacketSet, from: &End, mark: u32) -> Walked<'_> {
         let family = space.family();
-        let machine = match family {
-            Family::V4 => &self.kernel.v4,
-            Family::V6 => &self.kernel.v6,
-        };
-        let attribution = Attribution::On { verdicts: self.verdicts };
         let routes = &self.kernel.routes;
-        let mut symbolic = Symbolic::within(space, machine, routes, &self.interfaces, attribution);
+        let mut symbolic = self.symbolic(space);
         let (arrival, names) = from.arrival(routes, family);
         if arrival == Arrival::Outside {
             let numbers = names.iter().map(|name| u128::from(self.interfaces.number(name)));
@@ -193,6 +188,25 @@ impl<'p> Node<'p> {
         // what happens up to a limit comes before what happens beyond it
         classes.sort_by_key(|class| class.limits.iter().any(|limit| !limit.within));
         Walked { answer: Answer { family, interfaces: names, classes }, out, space: symbolic.space }
+    }
+
+    /// The kernel for sets of packets of a space, with the rules that decide.
+    pub fn symbolic(&self, space: Space) -> Symbolic<'_, 'p> {
+        let machine = self.machine(space.family());
+        let attribution = Attribution::On { verdicts: self.verdicts };
+        Symbolic::within(space, machine, &self.kernel.routes, &self.interfaces, attribution)
+    }
+
+    /// The numbers of interfaces in sets of packets.
+    pub fn interfaces(&self) -> &Interfaces {
+        &self.interfaces
+    }
+
+    fn machine(&self, family: Family) -> &Machine<'p> {
+        match family {
+            Family::V4 => &self.kernel.v4,
+            Family::V6 => &self.kernel.v6,
+        }
     }
 
     fn out(&self, symbolic: &mut Symbolic<'_, '_>, flows: &[Flow]) -> Vec<Out> {
@@ -244,12 +258,9 @@ impl<'p> Node<'p> {
         Side { step: self.step(limit.rule, family), applies: limit.applies, within: limit.within }
     }
 
-    fn step(&self, at: RuleRef, family: Family) -> Step<'_> {
-        let machine = match family {
-            Family::V4 => &self.kernel.v4,
-            Family::V6 => &self.kernel.v6,
-        };
-        let chain = machine.table(at.table).chain(at.chain).chain;
+    /// A rule that a flow names.
+    pub fn step(&self, at: RuleRef, family: Family) -> Step<'_> {
+        let chain = self.machine(family).table(at.table).chain(at.chain).chain;
         Step { table: at.table, chain, rule: &chain.rules[at.rule] }
     }
 }

@@ -76,7 +76,7 @@ impl<'c> Tunnels<'c> {
 }
 
 /// How packets are carried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)]
 pub enum Tunnel {
     IpInIp,

@@ -66,6 +66,7 @@ pub fn document<'a>(
         });
     }
     Document {
+        lead: String::new(),
         command: "verify",
         nodes: vec![node.to_owned()],
         verdict,

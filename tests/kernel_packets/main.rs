@@ -10,6 +10,7 @@
 //! own, this same test started again by `unshare`, and are gone with it. `NETPOLC_KERNEL_PACKETS` says how many
 //! packets are sent.
 
+mod audit;
 mod case;
 #[path = "../common/mod.rs"]
 mod common;
@@ -19,6 +20,7 @@ mod frame;
 mod lab;
 mod measure;
 mod netlink;
+mod proxy;
 mod record;
 mod sent;
 mod services;

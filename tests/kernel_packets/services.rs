@@ -6,6 +6,7 @@
 use super::common::root;
 use super::frame;
 use super::lab::Lab;
+use super::proxy;
 use super::record::{Record, Records};
 use super::setup::restore_more;
 use super::{INSIDE, again_inside, kernel_is_here};
@@ -24,14 +25,13 @@ use netpolc::trace::end::End;
 use netpolc::trace::journey::with_kube_proxy;
 use netpolc::trace::query::Node;
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::net::IpAddr;
 
 const NODE: &str = "node-1";
 const PODS: &str = "10.244.0.0/16";
 
-/// What the generator is told of a service: everything by hand, nothing from the program's own reading.
-struct Service {
+/// A service of the fixtures, read by a person.
+struct Written {
     name: &'static str,
     cluster_ip: &'static str,
     load_balancer: Option<&'static str>,
@@ -45,7 +45,7 @@ struct Service {
     here: &'static [&'static str],
 }
 
-const PLAIN: Service = Service {
+const PLAIN: Written = Written {
     name: "",
     cluster_ip: "",
     load_balancer: None,
@@ -58,10 +58,9 @@ const PLAIN: Service = Service {
     here: &["10.244.0.10"],
 };
 
-/// The services of the fixtures, read by a person.
-const SERVICES: [Service; 8] = [
-    Service { name: "cart", cluster_ip: "10.96.0.10", ..PLAIN },
-    Service {
+const SERVICES: [Written; 8] = [
+    Written { name: "cart", cluster_ip: "10.96.0.10", ..PLAIN },
+    Written {
         name: "web",
         cluster_ip: "10.96.0.20",
         load_balancer: Some("198.51.100.20"),
@@ -70,7 +69,7 @@ const SERVICES: [Service; 8] = [
         health_port: Some(31200),
         ..PLAIN
     },
-    Service {
+    Written {
         name: "admin",
         cluster_ip: "10.96.0.21",
         load_balancer: Some("198.51.100.21"),
@@ -80,7 +79,7 @@ const SERVICES: [Service; 8] = [
         here: &[],
         ..PLAIN
     },
-    Service {
+    Written {
         name: "agent",
         cluster_ip: "10.96.0.22",
         internal_local: true,
@@ -88,7 +87,7 @@ const SERVICES: [Service; 8] = [
         here: &[],
         ..PLAIN
     },
-    Service {
+    Written {
         name: "office",
         cluster_ip: "10.96.0.30",
         load_balancer: Some("198.51.100.22"),
@@ -96,7 +95,7 @@ const SERVICES: [Service; 8] = [
         ranges: &["192.0.2.0/28", "10.0.0.0/24"],
         ..PLAIN
     },
-    Service {
+    Written {
         name: "nobody",
         cluster_ip: "10.96.0.40",
         node_port: Some(30083),
@@ -105,130 +104,28 @@ const SERVICES: [Service; 8] = [
         ..PLAIN
     },
     // hints: the zone's own
-    Service { name: "near", cluster_ip: "10.96.0.60", all: &["10.244.0.10"], ..PLAIN },
-    Service { name: "ending", cluster_ip: "10.96.0.62", all: &["10.244.1.10"], here: &[], ..PLAIN },
+    Written { name: "near", cluster_ip: "10.96.0.60", all: &["10.244.0.10"], ..PLAIN },
+    Written { name: "ending", cluster_ip: "10.96.0.62", all: &["10.244.1.10"], here: &[], ..PLAIN },
 ];
 
-/// kube-proxy's two tables for `iptables-restore --noflush`, in chains with names of their own.
-fn rules() -> String {
-    let (mut nat, mut filter) = (Vec::<String>::new(), Vec::<String>::new());
-    for own in &SERVICES {
-        let name = own.name;
-        let external = own.load_balancer.is_some() || own.node_port.is_some();
-        let any = !own.all.is_empty();
-        let refuse = if any { "DROP" } else { "REJECT" };
-        let policy = |local: bool| format!("{}-{name}", if local { "SVL" } else { "SVC" });
-        let reached = |local: bool| any && !(local && own.here.is_empty());
-        let vip = |ip: &str| format!("-d {ip}/32 -p tcp -m tcp --dport 80");
-        let cluster = vip(own.cluster_ip);
-        if reached(own.internal_local) {
-            let to = policy(own.internal_local);
-            nat.push(format!("-A SERVICES {cluster} -j {to}"));
-            nat.push(format!("-A {to} ! -s {PODS} {cluster} -j MARK-MASQ"));
-        } else {
-            filter.push(format!("-A F-SERVICES {cluster} -j {refuse}"));
-        }
-        if external && any {
-            if own.external_local {
-                nat.push(format!("-A EXT-{name} -s {PODS} -j SVC-{name}"));
-                nat.push(format!("-A EXT-{name} -m addrtype --src-type LOCAL -j MARK-MASQ"));
-                nat.push(format!("-A EXT-{name} -m addrtype --src-type LOCAL -j SVC-{name}"));
-            } else {
-                nat.push(format!("-A EXT-{name} -j MARK-MASQ"));
-            }
-            if reached(own.external_local) {
-                nat.push(format!("-A EXT-{name} -j {}", policy(own.external_local)));
-            }
-        }
-        if let Some(ip) = own.load_balancer {
-            let vip = vip(ip);
-            if any && !own.ranges.is_empty() {
-                nat.push(format!("-A SERVICES {vip} -j FW-{name}"));
-                own.ranges.iter().for_each(|net| nat.push(format!("-A FW-{name} -s {net} -j EXT-{name}")));
-                // the node's address is in one of the ranges
-                nat.push(format!("-A FW-{name} -s {ip}/32 -j EXT-{name}"));
-                filter.push(format!("-A F-FIREWALL {vip} -j DROP"));
-            } else if any {
-                nat.push(format!("-A SERVICES {vip} -j EXT-{name}"));
-            }
-            if !reached(own.external_local) {
-                filter.push(format!("-A F-EXTERNAL {vip} -j {refuse}"));
-            }
-        }
-        if let Some(port) = own.node_port {
-            let to = format!("-p tcp -m tcp --dport {port}");
-            if any {
-                nat.push(format!("-A NODEPORTS {to} -j EXT-{name}"));
-            }
-            if !reached(own.external_local) {
-                filter.push(format!("-A F-EXTERNAL -m addrtype --dst-type LOCAL {to} -j {refuse}"));
-            }
-        }
-        if let Some(port) = own.health_port {
-            filter.push(format!("-A F-NODEPORTS -p tcp -m tcp --dport {port} -j ACCEPT"));
-        }
-        for (chain, endpoints) in [(policy(false), own.all), (policy(true), own.here)] {
-            for (place, endpoint) in endpoints.iter().enumerate() {
-                let left = endpoints.len() - place;
-                let chance = match left {
-                    1 => String::new(),
-                    left => format!("-m statistic --mode random --probability {:.10} ", 1.0 / left as f64),
-                };
-                let to = format!("SEP-{name}-{}", endpoint.replace('.', "-"));
-                nat.push(format!("-A {chain} {chance}-j {to}"));
-                let chain_of_it = format!("-A {to} -s {endpoint}/32 -j MARK-MASQ");
-                if !nat.contains(&chain_of_it) {
-                    nat.push(chain_of_it);
-                    nat.push(format!("-A {to} -p tcp -j DNAT --to-destination {endpoint}:8080"));
-                }
-            }
-        }
+/// The same for the generator.
+fn service(own: Written) -> proxy::Service {
+    let endpoints = |list: &[&str]| list.iter().map(|address| ((*address).to_owned(), 8080)).collect();
+    proxy::Service {
+        name: own.name.to_owned(),
+        cluster_ip: own.cluster_ip.to_owned(),
+        load_balancers: own.load_balancer.into_iter().map(str::to_owned).collect(),
+        external_ips: Vec::new(),
+        protocol: "tcp".to_owned(),
+        port: 80,
+        node_port: own.node_port,
+        external_local: own.external_local,
+        internal_local: own.internal_local,
+        ranges: own.ranges.iter().map(|net| (*net).to_owned()).collect(),
+        health_port: own.health_port,
+        all: endpoints(own.all),
+        here: endpoints(own.here),
     }
-    nat.push("-A SERVICES -m addrtype --dst-type LOCAL -j NODEPORTS".into());
-    nat.push("-A MARK-MASQ -j MARK --or-mark 0x4000".into());
-    nat.push("-A KUBE-POST -m mark ! --mark 0x4000/0x4000 -j RETURN".into());
-    nat.push("-A KUBE-POST -j MARK --xor-mark 0x4000".into());
-    nat.push("-A KUBE-POST -j MASQUERADE --random-fully".into());
-    // where kube-proxy was there before Felix: behind its jump, or before what it appends
-    nat.push("-I PREROUTING 2 -j SERVICES".into());
-    nat.push("-I OUTPUT 2 -j SERVICES".into());
-    nat.push("-I POSTROUTING 1 -j KUBE-POST".into());
-    filter.push("-A F-FORWARD -m conntrack --ctstate INVALID -j DROP".into());
-    filter.push("-A F-FORWARD -m mark --mark 0x4000/0x4000 -j ACCEPT".into());
-    filter.push("-A F-FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT".into());
-    let known = "-m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT";
-    filter.push(format!("-A F-KUBELET ! -s 127.0.0.0/8 -d 127.0.0.0/8 {known} -j DROP"));
-    let new = "-m conntrack --ctstate NEW ";
-    let jumps = [
-        ("INPUT", vec![("", "F-KUBELET"), (new, "F-FIREWALL"), ("", "F-NODEPORTS"), (new, "F-EXTERNAL")]),
-        ("FORWARD", vec![(new, "F-FIREWALL"), ("", "F-FORWARD"), (new, "F-SERVICES"), (new, "F-EXTERNAL")]),
-        ("OUTPUT", vec![("", "F-KUBELET"), (new, "F-FIREWALL"), (new, "F-SERVICES")]),
-    ];
-    for (hook, chains) in jumps {
-        for (place, (when, chain)) in chains.into_iter().enumerate() {
-            filter.push(format!("-I {hook} {} {when}-j {chain}", place + 2));
-        }
-    }
-    let mut text = String::new();
-    for (table, lines) in [("nat", nat), ("filter", filter)] {
-        let words = lines.iter().flat_map(|line| {
-            line.split_whitespace()
-                .collect::<Vec<_>>()
-                .windows(2)
-                .map(|pair| (pair[0].to_owned(), pair[1].to_owned()))
-                .collect::<Vec<_>>()
-        });
-        let kernel = ["DROP", "REJECT", "ACCEPT", "RETURN", "MARK", "MASQUERADE", "DNAT"];
-        let chains: BTreeSet<String> = words
-            .filter(|(option, name)| (option == "-A" || option == "-j") && !kernel.contains(&&**name))
-            .map(|(_, name)| name)
-            .collect();
-        writeln!(text, "*{table}").unwrap();
-        chains.iter().for_each(|chain| writeln!(text, ":{chain} - [0:0]").unwrap());
-        lines.iter().for_each(|line| writeln!(text, "{line}").unwrap());
-        text.push_str("COMMIT\n");
-    }
-    text
 }
 
 fn resources() -> Resources {
@@ -302,7 +199,7 @@ fn compare() {
     let program = with_kube_proxy(compiled.clone(), &cluster, &view, &mut Vec::new());
     let node = Node::new(&view, &program, Routes::new(&view.interfaces, &routes));
     let mut lab = Lab::new(&view, &routes, &compiled);
-    restore_more(&rules());
+    restore_more(&proxy::rules(&SERVICES.map(service), PODS, "10.0.0.11"));
     let interface_of = |name: &str| match name.strip_prefix("pod:") {
         Some(pod) => view.workloads.iter().find(|own| *own.pod == *pod).expect("a pod").interface.to_string(),
         None => name.to_owned(),

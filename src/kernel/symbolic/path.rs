@@ -61,6 +61,12 @@ impl Flow {
     pub fn new_source(&self) -> Option<u128> {
         self.now.value(Field::Source)
     }
+
+    /// The destination that its packets were given on the way: address, and port if it is another one.
+    pub fn new_destination(&self) -> Option<(u128, Option<u16>)> {
+        let port = self.now.value(Field::DestinationPort).map(|port| port as u16);
+        self.now.value(Field::Destination).map(|address| (address, port))
+    }
 }
 
 impl Now {
@@ -377,6 +383,25 @@ impl<'k, 'p> Symbolic<'k, 'p> {
             set = space.union(with, without);
         }
         set
+    }
+
+    /// Of a flow's packets those that are in `set` at its end, as they came in. Where an address or a port is chosen
+    /// on the way, some choice leads there.
+    pub fn before(&mut self, flow: &Flow, mut set: PacketSet) -> PacketSet {
+        let space = &mut self.space;
+        let ranges = [flow.now.from, flow.now.to.and_then(|to| to.addresses), flow.now.to.and_then(|to| to.ports)];
+        let several = |range: Option<Range>| range.is_some_and(|(first, last)| first != last);
+        let chosen = [Field::Source, Field::Destination, Field::DestinationPort]
+            .into_iter()
+            .zip(ranges)
+            .filter_map(|(field, range)| several(range).then_some(field));
+        let elsewhere = [Field::InInterface, Field::OutInterface, Field::State];
+        let ports = flow.now.from.map(|_| Field::SourcePort);
+        for field in elsewhere.into_iter().chain(ports).chain(chosen) {
+            set = space.forget(set, field);
+        }
+        let set = flow.now.put_into(space, set);
+        space.intersection(flow.set, set)
     }
 
     /// Some packets the kernel does not answer.

@@ -110,13 +110,20 @@ fn ports(containers: Node<'_>, into: &mut Vec<ContainerPort>, findings: &mut Fin
 }
 
 fn port_of(node: Node<'_>, findings: &mut Findings<'_>) -> Option<ContainerPort> {
-    let mut port =
-        ContainerPort { name: Box::default(), port: 0, host_port: 0, protocol: TransportProtocol::Tcp };
+    let mut port = ContainerPort {
+        name: Box::default(),
+        port: 0,
+        host_port: 0,
+        host_ip: None,
+        protocol: TransportProtocol::Tcp,
+    };
     for (key, value) in node.entries() {
         match key.text() {
             "name" => port.name = text(value, "ports.name", findings),
             "containerPort" => port.port = port_number(value, "containerPort", findings),
             "hostPort" => port.host_port = port_number(value, "hostPort", findings),
+            // empty is as good as absent
+            "hostIP" => port.host_ip = value.text().parse().ok(),
             "protocol" => port.protocol = protocol(value),
             _ => {}
         }
