@@ -5,7 +5,7 @@
 //! results if and only if its fate is not the same.
 
 use super::affected::affected;
-use super::side::Side;
+use super::side::{Entry, Side};
 use crate::ir::Family;
 use crate::kernel::Hook;
 use crate::kernel::conntrack::Connection;
@@ -61,7 +61,7 @@ pub struct Verdicts {
     /// everything
     pub flows: Vec<Flow>,
     /// packets for services, by their names
-    pub services: Rc<[(String, PacketSet)]>,
+    pub services: Rc<[(Entry, PacketSet)]>,
     /// packets that may be let through
     pub accepted: PacketSet,
     /// packets that may be lost
@@ -119,7 +119,7 @@ fn verdicts(
     affected: PacketSet,
 ) -> (Space, [Verdicts; 3]) {
     let mut space = space;
-    let services: Rc<[(String, PacketSet)]> = side.services(&mut space, interfaces).into();
+    let services: Rc<[(Entry, PacketSet)]> = side.services(&mut space, interfaces).into();
     let mut symbolic = side.symbolic(space, interfaces, Attribution::Walk);
     let all = CONNECTIONS.map(|connection| {
         let mut flows = Vec::new();
@@ -194,7 +194,12 @@ impl Marked {
             );
             space.union_of([source, destination, came])
         };
-        let (went, came) = (pods(before, after, &moved.went), pods(after, before, &moved.came));
+        let (went, came) = match (before.own.absent, after.own.absent) {
+            (false, false) => (pods(before, after, &moved.went), pods(after, before, &moved.came)),
+            // everything that a node does comes and goes with it
+            (true, _) => (PacketSet::NONE, PacketSet::ALL),
+            (_, true) => (PacketSet::ALL, PacketSet::NONE),
+        };
         let [old, new] = [before, after].map(|side| side.services(space, interfaces));
         let served = lone(space, &new, &old);
         let unserved = lone(space, &old, &new);
@@ -250,7 +255,7 @@ fn rises(space: &mut Space, before: &Verdicts, after: &Verdicts) -> PacketSet {
 }
 
 /// Packets for the services that only one side has.
-fn lone(space: &mut Space, own: &[(String, PacketSet)], other: &[(String, PacketSet)]) -> PacketSet {
+fn lone(space: &mut Space, own: &[(Entry, PacketSet)], other: &[(Entry, PacketSet)]) -> PacketSet {
     let lone = own.iter().filter(|(name, _)| other.iter().all(|(there, _)| there != name));
     let lone: Vec<PacketSet> = lone.map(|(_, set)| *set).collect();
     space.union_of(lone)

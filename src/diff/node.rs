@@ -2,7 +2,7 @@
 
 use super::exact::{self, Kind, Moved};
 use super::parts::{self, Both, Endpoint, Place};
-use super::side::{self, Compiled, Side};
+use super::side::{self, Compiled, Entry, Side};
 use super::words::{self, Names};
 use super::{Answer, Change, End, Rule, Selected, Witness};
 use crate::emit::{origin, saved_rule};
@@ -41,11 +41,12 @@ pub fn changes(old: &Compiled, new: &Compiled, moved: &Moved, names: &Names) -> 
 /// A part, before it is told.
 struct Found {
     kind: Kind,
-    service: Option<String>,
+    service: Option<Entry>,
     connection: Connection,
     place: Place,
     set: PacketSet,
     kept: Option<(PacketSet, PacketSet)>,
+    by_chance: bool,
     packet: Values,
 }
 
@@ -56,10 +57,14 @@ fn of_family(both: &Both<'_, '_>, family: Family, moved: &Moved, names: &Names) 
         return Vec::new();
     }
     let mut answers = Vec::new();
-    for side in [both.before, both.after] {
+    for (side, own) in [(both.before, Kind::Narrowed), (both.after, Kind::Widened)] {
         let verdicts = verdict_marks(&side.own.view);
         let mut symbolic = side.symbolic(space, both.interfaces, Attribution::On { verdicts });
-        let told = |one: &Found| answer(side, &mut symbolic, both.interfaces, one.connection, &one.packet);
+        let told = |one: &Found| {
+            // of several fates, the one that makes the difference
+            let prefers = matches!(one.kind, Kind::Widened | Kind::Narrowed).then_some(one.kind == own);
+            answer(side, &mut symbolic, both.interfaces, one.connection, &one.packet, prefers)
+        };
         answers.push(found.iter().map(told).collect::<Vec<_>>());
         space = symbolic.space;
     }
@@ -98,9 +103,15 @@ fn found(both: &Both<'_, '_>, space: &mut Space, moved: &Moved) -> Vec<Found> {
                     Kind::Narrowed | Kind::Went => &compared.before.services,
                     _ => &compared.after.services,
                 };
+                // let through on both sides, but on one of them not by every endpoint that they may get
+                let by_chance = match kind {
+                    Kind::Widened => space.is_subset(set, compared.before.accepted),
+                    Kind::Narrowed => space.is_subset(set, compared.after.accepted),
+                    Kind::Came | Kind::Went | Kind::Otherwise => false,
+                };
                 let service = place.service.map(|number| own[number].0.clone());
                 let connection = compared.connection;
-                found.push(Found { kind, service, connection, place, set, kept, packet });
+                found.push(Found { kind, service, connection, place, set, kept, by_chance, packet });
             }
         }
     }
@@ -204,6 +215,7 @@ fn answer(
     interfaces: &Interfaces,
     connection: Connection,
     packet: &Values,
+    accepted: Option<bool>,
 ) -> Answer {
     let process = packet[Field::InInterface as usize] == 0;
     let fields = Field::ALL.map(|field| symbolic.space.with_value(field, packet[field as usize]));
@@ -211,7 +223,9 @@ fn answer(
     let arrival = if process { Arrival::Process } else { Arrival::Outside };
     let family = symbolic.space.family();
     let flows = symbolic.send(set, arrival, connection);
-    let Some((flow, fate)) = flows.iter().find_map(|flow| Some((flow, flow.fate?))) else {
+    let mut fates: Vec<_> = flows.iter().filter_map(|flow| Some((flow, flow.fate?))).collect();
+    fates.sort_by_key(|(flow, _)| accepted.is_some_and(|wanted| exact::is_accepted(flow) != wanted));
+    let Some((flow, fate)) = fates.first().copied() else {
         return Answer { fate: "no packet of this kind".to_owned(), accepted: false, rule: None };
     };
     let out = match fate {
@@ -250,7 +264,7 @@ fn told(
     (before, after): (Answer, Answer),
     names: &Names,
 ) -> Change {
-    let Found { kind, service, connection, place, set, kept, packet } = found;
+    let Found { kind, service, connection, place, set, kept, by_chance, packet } = found;
     let letting = both.letting(kind);
     let local = space.with(Field::Destination, &letting.kernel.routes.local_ranges(space.family()));
     let to_node = space.is_subset(set, local);
@@ -296,6 +310,7 @@ fn told(
         service,
         families: vec![space.family()],
         packets: text,
+        by_chance,
         boxes,
         whole,
         witness: Witness {

@@ -110,7 +110,13 @@ impl<'k, 'p> Both<'k, 'p> {
                 add(space, parts, place(pod.clone(), Some(direction), None), own);
             }
         }
-        add(space, parts, place(Endpoint::Node, None, None), left);
+        if !other.own.absent {
+            return add(space, parts, place(Endpoint::Node, None, None), left);
+        }
+        // a node that came or went, by its interfaces; its processes send what comes in on none
+        let sent = space.with_value(Field::InInterface, 0);
+        let left = self.take(space, letting, left, (0, sent), Direction::Egress, parts);
+        self.by_in(space, letting, left, Direction::Ingress, parts);
     }
 
     fn of_policies(
@@ -167,7 +173,11 @@ impl<'k, 'p> Both<'k, 'p> {
         };
         let filter = at.table == TableName::Filter;
         match prefix(&chain.name) {
-            Some("tw") => self.by_out(space, letting, set, Direction::Ingress, parts),
+            Some("tw") => match self.pod_of(&chain.name) {
+                // where a service may choose others, whom packets reach where they are let through says too little
+                Some(pod) => self.add_by_service(space, letting, set, &pod, Some(Direction::Ingress), parts),
+                None => self.by_out(space, letting, set, Direction::Ingress, parts),
+            },
             Some("fw") => self.by_in(space, letting, set, Direction::Egress, parts),
             Some("fh" | "fhfw") => self.by_in(space, letting, set, Direction::Ingress, parts),
             Some("th" | "thfw") => self.by_out(space, letting, set, Direction::Egress, parts),
@@ -245,6 +255,13 @@ impl<'k, 'p> Both<'k, 'p> {
             left = self.take(space, letting, left, (number, out), direction, parts);
         }
         self.add_by_service(space, letting, left, &Endpoint::Node, Some(direction), parts);
+    }
+
+    /// The pod whose chain it is, as Felix names it: `cali-tw-cali1234`.
+    fn pod_of(&self, chain: &str) -> Option<Endpoint> {
+        let interface = chain.splitn(3, '-').nth(2)?;
+        let is_there = [self.before, self.after].iter().any(|side| side.own.inside().any(|own| own == interface));
+        is_there.then(|| Endpoint::Pod(interface.into()))
     }
 
     fn endpoint(&self, interface: &str) -> Endpoint {

@@ -83,6 +83,21 @@ impl Names {
         parts.join(" and ")
     }
 
+    /// Single addresses.
+    pub fn of_addresses<'a>(&self, addresses: impl IntoIterator<Item = &'a IpAddr>) -> String {
+        let (mut v4, mut v6) = (Vec::new(), Vec::new());
+        for address in addresses {
+            let number = number(*address);
+            if address.is_ipv4() { &mut v4 } else { &mut v6 }.push((number, number));
+        }
+        let families = [(v4, Family::V4), (v6, Family::V6)].into_iter();
+        let texts = families.filter(|(ranges, _)| !ranges.is_empty());
+        let mut texts: Vec<String> = texts.map(|(ranges, family)| self.of(&ranges, family)).collect();
+        // a pod with an address of each family is one
+        texts.dedup();
+        texts.join(" and ")
+    }
+
     /// All pods of a namespace are told as such.
     fn pods_in_words(&self, mut pods: Vec<String>, index: usize) -> Vec<String> {
         pods.sort();
