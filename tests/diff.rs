@@ -119,7 +119,7 @@ fn revisions_are_read_from_git() {
     for (old, message) in [
         ("nothing:k8s", "git does not know it as a revision and a path: fatal: "),
         ("HEAD:nothing", "git does not know it as a revision and a path: fatal: "),
-        ("--output=x:k8s", "unexpected argument"),
+        ("--exec=x:k8s", "unexpected argument"),
         ("HEAD:k8s/notes.txt", ""),
         ("nothing", "`nothing` does not exist"),
     ] {
@@ -241,7 +241,7 @@ fn hold(pair: &(Vec<String>, Vec<String>), packets: usize, numbers: &mut Numbers
     let moved = diff::moved(&old, &new);
     for family in [Family::V4, Family::V6] {
         let mut space = Space::new(family);
-        let compared = exact::compare(&mut space, &before, &after, &interfaces, &moved);
+        let compared = exact::compare(&mut space, &before, &after, &interfaces, &moved, &exact::CONNECTIONS);
         let drawn = [&before, &after].map(|side| values(&side.own.with_proxy, family, &side.kernel.routes));
         for own in &compared {
             for kind in Kind::ALL {

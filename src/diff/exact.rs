@@ -5,7 +5,7 @@
 //! results if and only if its fate is not the same.
 
 use super::affected::affected;
-use super::side::{Entry, Side};
+use super::side::{Side, Taken};
 use crate::ir::Family;
 use crate::kernel::Hook;
 use crate::kernel::conntrack::Connection;
@@ -61,11 +61,18 @@ pub struct Verdicts {
     /// everything
     pub flows: Vec<Flow>,
     /// packets for services, by their names
-    pub services: Rc<[(Entry, PacketSet)]>,
+    pub services: Rc<[Taken]>,
     /// packets that may be let through
     pub accepted: PacketSet,
     /// packets that may be lost
     lost: PacketSet,
+}
+
+impl Verdicts {
+    /// Whether each of these packets may be let through, and may be lost.
+    pub fn is_by_chance(&self, space: &mut Space, set: PacketSet) -> bool {
+        space.is_subset(set, self.accepted) && space.is_subset(set, self.lost)
+    }
 }
 
 /// Packets of one kind of connection.
@@ -83,30 +90,32 @@ pub struct Compared {
     pub sets: [PacketSet; Kind::ALL.len()],
 }
 
-/// The kinds of packets that are compared, apart.
+/// The kinds of packets that can be compared, apart.
 pub const CONNECTIONS: [Connection; 3] =
     [Connection::First, Connection::Answer, Connection::AnswerToUntracked];
 
-/// Compares what two nodes do with all packets of a family. A packet from a process has no interface.
+/// Compares what two nodes do with all packets of a family, for each kind of connection that is asked for. A packet
+/// from a process has no interface.
 pub fn compare(
     space: &mut Space,
     before: &Side<'_>,
     after: &Side<'_>,
     interfaces: &Interfaces,
     moved: &Moved,
+    connections: &[Connection],
 ) -> Vec<Compared> {
     let affected = affected(space, before, after, interfaces);
     let marked = Marked::new(space, before, after, interfaces, moved);
     let [old, new] = [before, after].map(|side| {
         let own = std::mem::replace(space, Space::new(space.family()));
-        let (own, verdicts) = verdicts(own, side, interfaces, affected);
+        let (own, verdicts) = verdicts(own, side, interfaces, affected, connections);
         *space = own;
         verdicts
     });
     let mut compared: Vec<Compared> = Vec::new();
-    for ((connection, before), after) in CONNECTIONS.into_iter().zip(old).zip(new) {
+    for ((connection, before), after) in connections.iter().zip(old).zip(new) {
         let sets = marked.kinds(space, &before, &after);
-        compared.push(Compared { connection, before, after, sent: affected, sets });
+        compared.push(Compared { connection: *connection, before, after, sent: affected, sets });
     }
     compared
 }
@@ -117,16 +126,17 @@ fn verdicts(
     side: &Side<'_>,
     interfaces: &Interfaces,
     affected: PacketSet,
-) -> (Space, [Verdicts; 3]) {
+    connections: &[Connection],
+) -> (Space, Vec<Verdicts>) {
     let mut space = space;
-    let services: Rc<[(Entry, PacketSet)]> = side.services(&mut space, interfaces).into();
+    let services: Rc<[Taken]> = side.services(&mut space, interfaces).into();
     let mut symbolic = side.symbolic(space, interfaces, Attribution::Walk);
-    let all = CONNECTIONS.map(|connection| {
+    let all = connections.iter().map(|connection| {
         let mut flows = Vec::new();
         for arrival in [Arrival::Outside, Arrival::Process] {
             let set = arriving(&mut symbolic.space, interfaces, arrival);
             let set = symbolic.space.intersection(set, affected);
-            flows.extend(symbolic.send(set, arrival, connection));
+            flows.extend(symbolic.send(set, arrival, *connection));
         }
         let sets = |accepted: bool| {
             let own = flows.iter().filter(move |flow| is_accepted(flow) == accepted);
@@ -137,6 +147,7 @@ fn verdicts(
         let lost = symbolic.space.union_of(lost);
         Verdicts { flows, services: services.clone(), accepted, lost }
     });
+    let all = all.collect();
     (symbolic.space, all)
 }
 
@@ -255,8 +266,8 @@ fn rises(space: &mut Space, before: &Verdicts, after: &Verdicts) -> PacketSet {
 }
 
 /// Packets for the services that only one side has.
-fn lone(space: &mut Space, own: &[(Entry, PacketSet)], other: &[(Entry, PacketSet)]) -> PacketSet {
-    let lone = own.iter().filter(|(name, _)| other.iter().all(|(there, _)| there != name));
-    let lone: Vec<PacketSet> = lone.map(|(_, set)| *set).collect();
+fn lone(space: &mut Space, own: &[Taken], other: &[Taken]) -> PacketSet {
+    let lone = own.iter().filter(|own| other.iter().all(|there| there.entry != own.entry));
+    let lone: Vec<PacketSet> = lone.map(|own| own.set).collect();
     space.union_of(lone)
 }

@@ -295,7 +295,8 @@ fn fold(changes: impl Iterator<Item = Change>) -> Vec<Change> {
             (
                 change.kind,
                 change.connection,
-                change.direction,
+                // of a service it is not told
+                change.direction.filter(|_| change.service.is_none()),
                 class,
                 change.service.as_ref().map(Entry::to_string),
                 &change.packets,
@@ -326,7 +327,7 @@ fn fold(changes: impl Iterator<Item = Change>) -> Vec<Change> {
     folded.sort_by_key(|change| {
         let selected = change.selected.iter().any(|policy| policy.only_allows);
         let later = change.connection != Connection::First;
-        (later, !selected, change.kind, change.service.is_none())
+        (later, !selected, change.kind, change.by_chance, change.service.is_none())
     });
     folded
 }

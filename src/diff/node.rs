@@ -75,15 +75,14 @@ fn of_family(both: &Both<'_, '_>, family: Family, moved: &Moved, names: &Names) 
 }
 
 fn found(both: &Both<'_, '_>, space: &mut Space, moved: &Moved) -> Vec<Found> {
-    let compared = exact::compare(space, both.before, both.after, both.interfaces, moved);
+    // where all is tracked, answers are let through with what they answer
     let untracked = both.before.own.has_untracked() || both.after.own.has_untracked();
+    let connections: &[Connection] = if untracked { &exact::CONNECTIONS } else { &[Connection::First] };
+    let compared = exact::compare(space, both.before, both.after, both.interfaces, moved, connections);
     let mut found = Vec::new();
     // what holds for the first packet of a connection is not said again for others
     let mut said = [PacketSet::NONE; Kind::ALL.len()];
     for mut compared in compared {
-        if compared.connection != Connection::First && !untracked {
-            continue;
-        }
         for kind in Kind::ALL {
             let own = &mut compared.sets[kind as usize];
             *own = space.difference(*own, said[kind as usize]);
@@ -105,11 +104,11 @@ fn found(both: &Both<'_, '_>, space: &mut Space, moved: &Moved) -> Vec<Found> {
                 };
                 // let through on both sides, but on one of them not by every endpoint that they may get
                 let by_chance = match kind {
-                    Kind::Widened => space.is_subset(set, compared.before.accepted),
-                    Kind::Narrowed => space.is_subset(set, compared.after.accepted),
+                    Kind::Widened => compared.before.is_by_chance(space, set),
+                    Kind::Narrowed => compared.after.is_by_chance(space, set),
                     Kind::Came | Kind::Went | Kind::Otherwise => false,
                 };
-                let service = place.service.map(|number| own[number].0.clone());
+                let service = place.service.map(|number| own[number].entry.clone());
                 let connection = compared.connection;
                 found.push(Found { kind, service, connection, place, set, kept, by_chance, packet });
             }
@@ -208,6 +207,18 @@ fn at_home(space: &mut Space, routes: &Routes, interfaces: &Interfaces) -> Packe
     space.union_of(home)
 }
 
+/// Packets that come in where their source is at home, of those that come in at a place.
+fn can_come(space: &mut Space, home: PacketSet, both: &Both<'_, '_>, place: &Place) -> PacketSet {
+    let interface = match (&place.endpoint, place.direction) {
+        (Endpoint::Interface(name), Some(Direction::Ingress))
+        | (Endpoint::Pod(name), Some(Direction::Egress)) => both.interfaces.number(name),
+        (Endpoint::Node, Some(Direction::Egress)) => 0,
+        _ => return home,
+    };
+    let came = space.with_value(Field::InInterface, u128::from(interface));
+    space.intersection(home, came)
+}
+
 /// What a side does with one packet.
 fn answer(
     side: &Side<'_>,
@@ -280,12 +291,13 @@ fn told(
     // what comes from where it cannot come from is not worth a word
     let home = at_home(space, &letting.kernel.routes, both.interfaces);
     let plain = space.intersection(set, home);
+    let can_come = can_come(space, home, both, &place);
     let told = match plain.is_empty() {
-        true => words::Told { set, kept, more, settled },
+        true => words::Told { set, kept, more, settled, can_come: None },
         false => {
             let kept =
                 kept.map(|(kept, rest)| (space.intersection(kept, home), space.intersection(rest, home)));
-            words::Told { set: plain, kept, more, settled }
+            words::Told { set: plain, kept, more, settled, can_come: Some(can_come) }
         }
     };
     let direction = if place.service.is_some() { Some(Direction::Ingress) } else { place.direction };

@@ -8,6 +8,7 @@ use super::side::Side;
 use crate::ir::{Family, Origin, TableName};
 use crate::kernel::Hook;
 use crate::kernel::conntrack::Connection;
+use crate::kernel::route::LOOPBACK;
 use crate::kernel::symbolic::{Arrival, Attribution, Fate, Flow, Interfaces, RuleRef};
 use crate::model::calico::Direction;
 use crate::resolve::view::PolicyId;
@@ -113,10 +114,15 @@ impl<'k, 'p> Both<'k, 'p> {
         if !other.own.absent {
             return add(space, parts, place(Endpoint::Node, None, None), left);
         }
-        // a node that came or went, by its interfaces; its processes send what comes in on none
-        let sent = space.with_value(Field::InInterface, 0);
-        let left = self.take(space, letting, left, (0, sent), Direction::Egress, parts);
-        self.by_in(space, letting, left, Direction::Ingress, parts);
+        // a node that came or went, by its interfaces; its processes send what comes in on none. Over `lo` they only come
+        // in again, and of interfaces that it does not have there is nothing to tell
+        let interfaces = own.own.interfaces.iter().map(|interface| &*interface.name);
+        let interfaces = interfaces.filter(|name| *name != LOOPBACK).map(|name| self.interfaces.number(name));
+        let ways = interfaces.map(|number| (number, Direction::Ingress)).chain([(0, Direction::Egress)]);
+        for (number, direction) in ways {
+            let came = space.with_value(Field::InInterface, u128::from(number));
+            left = self.take(space, letting, left, (number, came), direction, parts);
+        }
     }
 
     fn of_policies(
@@ -285,8 +291,8 @@ impl<'k, 'p> Both<'k, 'p> {
         let mut left = set;
         // what a pod sends to a service is told with the rest that it sends
         let told = direction != Some(Direction::Egress);
-        for (number, (_, taken)) in letting.services.iter().enumerate().filter(|_| told) {
-            let own = space.intersection(left, *taken);
+        for (number, taken) in letting.services.iter().enumerate().filter(|_| told) {
+            let own = space.intersection(left, taken.set);
             left = space.difference(left, own);
             add(space, parts, place(endpoint.clone(), direction, Some(number)), own);
         }

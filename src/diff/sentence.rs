@@ -16,15 +16,13 @@ pub fn first(difference: &Difference) -> String {
     let mut told: Vec<String> =
         difference.services.iter().take(TOLD).map(ServiceChange::sentence).collect();
     told.extend(more(difference.services.len(), "service"));
+    let [gone, new] = &difference.lone_nodes;
+    for (nodes, word) in [(new, "new"), (gone, "gone")].into_iter().filter(|(nodes, _)| !nodes.is_empty()) {
+        let verb = if nodes.len() == 1 { "is" } else { "are" };
+        told.push(format!("{} {verb} {word}", counted("node", nodes)));
+    }
     told.push(packets);
     let mut text = told.join("; ");
-    let [gone, new] = &difference.lone_nodes;
-    for (nodes, word) in [(new, "new"), (gone, "gone")] {
-        if !nodes.is_empty() {
-            let verb = if nodes.len() == 1 { "is" } else { "are" };
-            text.push_str(&format!("; {} {verb} {word}", counted("node", nodes)));
-        }
-    }
     if !difference.not_walked.is_empty() {
         let (walked, all) = (difference.nodes.len() - difference.not_walked.len(), difference.nodes.len());
         text.push_str(&format!("; packets were compared on {walked} of {all} nodes"));

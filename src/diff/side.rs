@@ -88,6 +88,17 @@ impl fmt::Display for Entry {
     }
 }
 
+/// Packets that kube-proxy takes for a service.
+#[derive(Debug)]
+pub struct Taken {
+    /// what they are for
+    pub entry: Entry,
+    /// the packets, as they come in
+    pub set: PacketSet,
+    /// numbers of the chains of the nat table that give them their new destinations
+    pub chains: Vec<usize>,
+}
+
 /// A node, ready for packets.
 #[derive(Debug)]
 pub struct Side<'p> {
@@ -124,12 +135,12 @@ impl<'p> Side<'p> {
     }
 
     /// What kube-proxy takes.
-    pub fn services(&self, space: &mut Space, interfaces: &Interfaces) -> Vec<(Entry, PacketSet)> {
+    pub fn services(&self, space: &mut Space, interfaces: &Interfaces) -> Vec<Taken> {
         let family = space.family();
         let machine = self.machine(family);
         let mut matches = Matches::new(interfaces, Some(&self.kernel.routes));
         let local = space.with(Field::Destination, &self.kernel.routes.local_ranges(family));
-        let mut services: Vec<(Entry, PacketSet)> = Vec::new();
+        let mut services: Vec<Taken> = Vec::new();
         for compiled in machine.table(TableName::Nat).chains() {
             for (rule, ready) in compiled.chain.rules.iter().zip(&compiled.rules) {
                 let Origin::Service(about) = &rule.origin else { continue };
@@ -151,10 +162,14 @@ impl<'p> Side<'p> {
                         format!("{} {address} port {port}", kind.name())
                     }
                 };
-                let name = Entry { what, name: about.service.to_string(), at: about.at };
-                match services.iter_mut().find(|(own, _)| *own == name) {
-                    Some((_, own)) => *own = space.union(*own, set),
-                    None => services.push((name, set)),
+                let entry = Entry { what, name: about.service.to_string(), at: about.at };
+                let chain = ready.target;
+                match services.iter_mut().find(|own| own.entry == entry) {
+                    Some(own) => {
+                        own.set = space.union(own.set, set);
+                        own.chains.extend(chain);
+                    }
+                    None => services.push(Taken { entry, set, chains: chain.into_iter().collect() }),
                 }
             }
         }

@@ -154,6 +154,8 @@ pub struct Told {
     pub more: bool,
     /// the fields that the place has settled
     pub settled: &'static [Field],
+    /// packets that can come there at all, if that is known; others may be said with them
+    pub can_come: Option<PacketSet>,
 }
 
 /// Packets in words, beginning with the ports: `tcp port 80 from pod shop/web`.
@@ -165,8 +167,13 @@ pub fn packets(space: &mut Space, told: Told, direction: Option<Direction>, name
     let set = project(told.set);
     let known = told.kept.is_some();
     let (kept, rest) = told.kept.map_or_else(Default::default, |(kept, rest)| (project(kept), project(rest)));
-    // what begins no connection is let through by no policy, so it tells nothing
-    let idle = idle(space);
+    let can_come = told.can_come.map(&mut project);
+    // what begins no connection is let through by no policy, so it tells nothing; nor does what cannot come
+    let mut idle = idle(space);
+    if let Some(can_come) = can_come {
+        let cannot_come = space.complement(can_come);
+        idle = space.union(idle, cannot_come);
+    }
     let both = space.union(set, kept);
     let either = space.union(both, idle);
     let never = space.complement(either);
@@ -289,7 +296,9 @@ fn ends(cube: &Cube, family: Family, direction: Option<Direction>, names: &Names
         let Some(ranges) = side(cube, field) else { return "anywhere".to_owned() };
         let rest = others(ranges, field.largest(family));
         let (own, rest) = (names.of(ranges, family), names.of(&rest, family));
-        if rest.len() < own.len() { format!("anywhere but {rest}") } else { own }
+        // rather all of the one than the beginning of the other
+        let cost = |text: &str| (text.contains(" more"), text.len());
+        if cost(&rest) < cost(&own) { format!("anywhere but {rest}") } else { own }
     };
     let has = |field: Field| side(cube, field).is_some();
     let (from, to) = (end(Field::Source), end(Field::Destination));
