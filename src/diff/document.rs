@@ -61,9 +61,7 @@ fn said(difference: &Difference, change: &Change) -> Diagnostic {
     let at = places.into_iter().find(|at| difference.is_after(*at));
     let (id, severity) = match change.kind {
         Kind::Widened => ("packets-widened", Severity::Warning),
-        Kind::Narrowed if !change.selected.is_empty() => {
-            ("packets-narrowed-by-selection", Severity::Warning)
-        }
+        Kind::Narrowed if !change.selected.is_empty() => ("packets-narrowed-by-selection", Severity::Warning),
         Kind::Narrowed => ("packets-narrowed", Severity::Warning),
         Kind::Came | Kind::Went | Kind::Otherwise => ("packets-changed", Severity::Note),
     };

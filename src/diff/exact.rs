@@ -34,6 +34,11 @@ impl Kind {
     /// All of them.
     pub const ALL: [Kind; 5] = [Kind::Widened, Kind::Narrowed, Kind::Came, Kind::Went, Kind::Otherwise];
 
+    /// Whether it is the state before that lets these packets through.
+    pub fn is_of_before(self) -> bool {
+        matches!(self, Kind::Narrowed | Kind::Went)
+    }
+
     /// The word.
     pub fn name(self) -> &'static str {
         match self {
@@ -56,7 +61,7 @@ pub struct Moved {
 }
 
 /// Flows through one side, and what they have in common.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Verdicts {
     /// everything
     pub flows: Vec<Flow>,
@@ -105,6 +110,16 @@ pub fn compare(
     connections: &[Connection],
 ) -> Vec<Compared> {
     let affected = affected(space, before, after, interfaces);
+    if affected.is_empty() {
+        let nothing = |connection: &Connection| Compared {
+            connection: *connection,
+            before: Verdicts::default(),
+            after: Verdicts::default(),
+            sent: affected,
+            sets: Default::default(),
+        };
+        return connections.iter().map(nothing).collect();
+    }
     let marked = Marked::new(space, before, after, interfaces, moved);
     let [old, new] = [before, after].map(|side| {
         let own = std::mem::replace(space, Space::new(space.family()));
@@ -114,7 +129,7 @@ pub fn compare(
     });
     let mut compared: Vec<Compared> = Vec::new();
     for ((connection, before), after) in connections.iter().zip(old).zip(new) {
-        let sets = marked.kinds(space, &before, &after);
+        let sets = marked.kinds(space, *connection, &before, &after);
         compared.push(Compared { connection: *connection, before, after, sent: affected, sets });
     }
     compared
@@ -217,7 +232,13 @@ impl Marked {
         Marked { came, went, served, unserved }
     }
 
-    fn kinds(&self, space: &mut Space, before: &Verdicts, after: &Verdicts) -> [PacketSet; 5] {
+    fn kinds(
+        &self,
+        space: &mut Space,
+        connection: Connection,
+        before: &Verdicts,
+        after: &Verdicts,
+    ) -> [PacketSet; 5] {
         let left = changed(space, before, after);
         let came = space.intersection(left, self.came);
         let left = space.difference(left, came);
@@ -229,8 +250,13 @@ impl Marked {
             left = space.difference(left, own);
             own
         };
-        let opened = take(space, [self.served, after.accepted]);
-        let closed = take(space, [self.unserved, before.accepted]);
+        // a service takes first packets; the others go where their connection does
+        let (served, unserved) = match connection {
+            Connection::First => (self.served, self.unserved),
+            Connection::Answer | Connection::AnswerToUntracked => Default::default(),
+        };
+        let opened = take(space, [served, after.accepted]);
+        let closed = take(space, [unserved, before.accepted]);
         let (more, less) = (rises(space, before, after), rises(space, after, before));
         let more = take(space, [more, PacketSet::ALL]);
         let less = take(space, [less, PacketSet::ALL]);

@@ -228,9 +228,9 @@ pub fn compare(
         .map(|node| {
             let (old, new) = (compile(before, node)?, compile(after, node)?);
             let rules = rules::compare(node, &old.program, &new.program);
-            let same = rules.is_empty() && old.routes == new.routes && {
-                rules::compare(node, &old.with_proxy, &new.with_proxy).is_empty()
-            };
+            let same = rules.is_empty()
+                && old.routes == new.routes
+                && rules::same_chains(&old.with_proxy, &new.with_proxy);
             Some((*node, rules, (!same).then_some((old, new))))
         })
         .collect();

@@ -45,6 +45,8 @@ struct Found {
     connection: Connection,
     place: Place,
     set: PacketSet,
+    /// packets that come in where their source is at home, on the side that lets the part through
+    home: PacketSet,
     kept: Option<(PacketSet, PacketSet)>,
     by_chance: bool,
     packet: Values,
@@ -79,6 +81,10 @@ fn found(both: &Both<'_, '_>, space: &mut Space, moved: &Moved) -> Vec<Found> {
     let untracked = both.before.own.has_untracked() || both.after.own.has_untracked();
     let connections: &[Connection] = if untracked { &exact::CONNECTIONS } else { &[Connection::First] };
     let compared = exact::compare(space, both.before, both.after, both.interfaces, moved, connections);
+    if compared.iter().flat_map(|own| own.sets).all(|set| set.is_empty()) {
+        return Vec::new();
+    }
+    let homes = [both.before, both.after].map(|side| at_home(space, &side.kernel.routes, both.interfaces));
     let mut found = Vec::new();
     // what holds for the first packet of a connection is not said again for others
     let mut said = [PacketSet::NONE; Kind::ALL.len()];
@@ -89,28 +95,25 @@ fn found(both: &Both<'_, '_>, space: &mut Space, moved: &Moved) -> Vec<Found> {
             said[kind as usize] = space.union(said[kind as usize], *own);
         }
         for kind in Kind::ALL {
-            let letting = both.letting(kind);
+            let home = homes[usize::from(!kind.is_of_before())];
             for (place, set) in both.part(space, &compared, kind) {
-                let Some(packet) = typical(space, set, &letting.kernel.routes, both.interfaces) else {
+                let Some(packet) = typical(space, set, home) else {
                     continue;
                 };
                 let kept = match kind {
                     Kind::Widened | Kind::Narrowed => kept(both, space, &compared, &place),
                     Kind::Came | Kind::Went | Kind::Otherwise => None,
                 };
-                let own = match kind {
-                    Kind::Narrowed | Kind::Went => &compared.before.services,
-                    _ => &compared.after.services,
-                };
+                let own = if kind.is_of_before() { &compared.before } else { &compared.after };
                 // let through on both sides, but on one of them not by every endpoint that they may get
                 let by_chance = match kind {
                     Kind::Widened => compared.before.is_by_chance(space, set),
                     Kind::Narrowed => compared.after.is_by_chance(space, set),
                     Kind::Came | Kind::Went | Kind::Otherwise => false,
                 };
-                let service = place.service.map(|number| own[number].entry.clone());
+                let service = place.service.map(|number| own.services[number].entry.clone());
                 let connection = compared.connection;
-                found.push(Found { kind, service, connection, place, set, kept, by_chance, packet });
+                found.push(Found { kind, service, connection, place, set, home, kept, by_chance, packet });
             }
         }
     }
@@ -152,9 +155,9 @@ fn kept(
 
 /// A packet of the set that people know: of TCP, from a port that clients have, to one that servers have, on the
 /// interface on which its source is at home; as far as there is one.
-fn typical(space: &mut Space, set: PacketSet, routes: &Routes, interfaces: &Interfaces) -> Option<Values> {
+fn typical(space: &mut Space, set: PacketSet, home: PacketSet) -> Option<Values> {
     let family = space.family();
-    let mut wanted = vec![at_home(space, routes, interfaces)];
+    let mut wanted = vec![home];
     wanted.extend([TCP, UDP].map(|protocol| space.with_value(Field::Protocol, u128::from(protocol))));
     let with_ports = space.with(Field::Protocol, &[(TCP.into(), TCP.into()), (UDP.into(), UDP.into())]);
     for (field, ports) in [
@@ -275,7 +278,7 @@ fn told(
     (before, after): (Answer, Answer),
     names: &Names,
 ) -> Change {
-    let Found { kind, service, connection, place, set, kept, by_chance, packet } = found;
+    let Found { kind, service, connection, place, set, home, kept, by_chance, packet } = found;
     let letting = both.letting(kind);
     let local = space.with(Field::Destination, &letting.kernel.routes.local_ranges(space.family()));
     let to_node = space.is_subset(set, local);
@@ -289,7 +292,6 @@ fn told(
     };
     let more = kind == Kind::Widened;
     // what comes from where it cannot come from is not worth a word
-    let home = at_home(space, &letting.kernel.routes, both.interfaces);
     let plain = space.intersection(set, home);
     let can_come = can_come(space, home, both, &place);
     let told = match plain.is_empty() {

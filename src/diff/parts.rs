@@ -53,27 +53,18 @@ pub type Parts = IndexMap<Place, PacketSet>;
 impl<'k, 'p> Both<'k, 'p> {
     /// The side that lets packets of a kind through.
     pub fn letting(&self, kind: Kind) -> &'k Side<'p> {
-        match kind {
-            Kind::Narrowed | Kind::Went => self.before,
-            Kind::Widened | Kind::Came | Kind::Otherwise => self.after,
-        }
+        if kind.is_of_before() { self.before } else { self.after }
     }
 
     /// The side that refuses them.
     fn refusing(&self, kind: Kind) -> &'k Side<'p> {
-        match kind {
-            Kind::Narrowed | Kind::Went => self.after,
-            Kind::Widened | Kind::Came | Kind::Otherwise => self.before,
-        }
+        if kind.is_of_before() { self.after } else { self.before }
     }
 
     /// Parts the packets of a kind.
     pub fn part(&self, space: &mut Space, compared: &Compared, kind: Kind) -> Parts {
         let set = compared.sets[kind as usize];
-        let letting = match kind {
-            Kind::Narrowed | Kind::Went => &compared.before,
-            _ => &compared.after,
-        };
+        let letting = if kind.is_of_before() { &compared.before } else { &compared.after };
         let mut parts = Parts::default();
         match kind {
             Kind::Otherwise => {
@@ -266,7 +257,8 @@ impl<'k, 'p> Both<'k, 'p> {
     /// The pod whose chain it is, as Felix names it: `cali-tw-cali1234`.
     fn pod_of(&self, chain: &str) -> Option<Endpoint> {
         let interface = chain.splitn(3, '-').nth(2)?;
-        let is_there = [self.before, self.after].iter().any(|side| side.own.inside().any(|own| own == interface));
+        let is_there =
+            [self.before, self.after].iter().any(|side| side.own.inside().any(|own| own == interface));
         is_there.then(|| Endpoint::Pod(interface.into()))
     }
 

@@ -13,8 +13,7 @@ const TOLD: usize = 3;
 /// What changes for packets.
 pub fn first(difference: &Difference) -> String {
     let packets = if difference.changes.is_empty() { nothing(difference) } else { changes(difference) };
-    let mut told: Vec<String> =
-        difference.services.iter().take(TOLD).map(ServiceChange::sentence).collect();
+    let mut told: Vec<String> = difference.services.iter().take(TOLD).map(ServiceChange::sentence).collect();
     told.extend(more(difference.services.len(), "service"));
     let [gone, new] = &difference.lone_nodes;
     for (nodes, word) in [(new, "new"), (gone, "gone")].into_iter().filter(|(nodes, _)| !nodes.is_empty()) {
