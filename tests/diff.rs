@@ -235,18 +235,18 @@ struct Fate {
     accepted: bool,
     /// what can be seen of it
     seen: String,
-    /// it gets another destination
-    translated: bool,
+    /// the destination that it gets instead of its own
+    to: Option<(u128, u16)>,
 }
 
 /// Both fates of a packet.
 fn fates(sides: [&Side<'_>; 2], packet: &Packet<'_>, connection: Connection) -> [Fate; 2] {
-    let to = (packet.destination, packet.destination_port);
+    let own = (packet.destination, packet.destination_port);
     sides.map(|side| {
         let mut packet = *packet;
         let outcome = side.kernel.send(&mut packet, connection, &mut ());
-        let translated = (packet.destination, packet.destination_port) != to;
-        Fate { accepted: is_accepted(outcome), seen: seen(outcome), translated }
+        let to = Some((packet.destination, packet.destination_port)).filter(|to| *to != own);
+        Fate { accepted: is_accepted(outcome), seen: seen(outcome), to }
     })
 }
 
@@ -277,9 +277,10 @@ fn packet<'a>(
 
 /// What a fate has to do with the kind that a difference is said to be.
 fn is_of_kind(kind: Kind, [before, after]: &[Fate; 2]) -> bool {
-    // let through, and lost on the other side, or by a service that does not take it there
-    let only =
-        |own: &Fate, other: &Fate| own.accepted && (!other.accepted || own.translated && !other.translated);
+    // let through, and lost on the other side; or by a service that does not take it there
+    let only = |own: &Fate, other: &Fate| {
+        own.accepted && (!other.accepted || own.to.is_some() && own.to != other.to)
+    };
     before.seen != after.seen
         && match kind {
             Kind::Widened => only(after, before),
