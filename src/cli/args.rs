@@ -361,9 +361,9 @@ pub struct OptimizeArgs {
     #[arg(long, value_name = "FILE")]
     pub proof: Option<PathBuf>,
 
-    /// Text, or one JSON document
+    /// The form in which to tell what can go, or went
     #[arg(long, value_enum, default_value = "text", conflicts_with = "patch")]
-    pub format: Format,
+    pub format: ReportFormat,
 
     /// What to do with objects that a cluster would refuse: stop, or leave them out as it would
     #[arg(long, value_enum, default_value = "fail")]

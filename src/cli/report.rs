@@ -95,15 +95,7 @@ pub fn write_own(
     text: impl FnOnce() -> String,
     json: impl FnOnce() -> io::Result<Vec<u8>>,
 ) -> io::Result<()> {
-    let bytes = match args.format {
-        ReportFormat::Text => text().into_bytes(),
-        ReportFormat::Json => json()?,
-        ReportFormat::Sarif => to_json(&sarif::log(document))?,
-        ReportFormat::Markdown => markdown::markdown(document).into_bytes(),
-        ReportFormat::Github => github::annotations(document).into_bytes(),
-        ReportFormat::Junit => junit::junit(document).into_bytes(),
-        ReportFormat::Html => html::page(document).into_bytes(),
-    };
+    let bytes = formed(args.format, document, text, json)?;
     match &args.output {
         Some(path) => write_file(path, &bytes),
         None if args.format == ReportFormat::Text => {
@@ -119,6 +111,38 @@ pub fn write_own(
     }
 }
 
+/// A document in a form, of which two are the command's own.
+pub fn formed(
+    format: ReportFormat,
+    document: &Document<'_>,
+    text: impl FnOnce() -> String,
+    json: impl FnOnce() -> io::Result<Vec<u8>>,
+) -> io::Result<Vec<u8>> {
+    Ok(match format {
+        ReportFormat::Text => text().into_bytes(),
+        ReportFormat::Json => json()?,
+        ReportFormat::Sarif => to_json(&sarif::log(document))?,
+        ReportFormat::Markdown => markdown::markdown(document).into_bytes(),
+        ReportFormat::Github => github::annotations(document).into_bytes(),
+        ReportFormat::Junit => junit::junit(document).into_bytes(),
+        ReportFormat::Html => html::page(document).into_bytes(),
+    })
+}
+
+/// What there is to say about input that cannot be used, in reading order.
+pub fn about_unusable<'a>(command: &'static str, said: &[Diagnostic], files: &'a Files) -> Document<'a> {
+    let summary = Summary::of(said);
+    let mut document = Document {
+        verdict: format!("The input cannot be used: {summary}."),
+        findings: said.iter().map(|one| Finding::new(one.clone(), None)).collect(),
+        closing: vec![summary.to_string()],
+        usable: false,
+        ..Document::new(command, files)
+    };
+    fingerprint::assign(&mut document.findings, &document.subjects, files);
+    document
+}
+
 /// Input that cannot be used: says why, on standard error and in the form that was asked for.
 pub fn unusable(
     args: &ReportArgs,
@@ -128,15 +152,7 @@ pub fn unusable(
 ) -> io::Result<u8> {
     let mut said = said.to_vec();
     order(&mut said);
-    let summary = Summary::of(&said);
-    let mut document = Document {
-        verdict: format!("The input cannot be used: {summary}."),
-        findings: said.iter().map(|one| Finding::new(one.clone(), None)).collect(),
-        closing: vec![summary.to_string()],
-        usable: false,
-        ..Document::new(command, files)
-    };
-    fingerprint::assign(&mut document.findings, &document.subjects, files);
+    let document = about_unusable(command, &said, files);
     // on standard output, the form for a terminal would say it a second time
     if args.format != ReportFormat::Text || args.output.is_some() {
         write(args, &document, || to_json(&render::json::document(&said, files)))?;

@@ -80,10 +80,9 @@ fn differences_are_told_at_the_new_lines() {
 /// A comment with everything that changes in a large cluster says what it leaves out.
 #[test]
 fn a_comment_about_many_differences_is_cut() {
-    let rules = |net: usize| -> String {
-        let rule =
-            |n| format!("  - {{action: Allow, source: {{nets: [10.{net}.{}.{}/32]}}}}\n", n / 200, n % 200);
-        (0..200 * net).map(rule).collect()
+    let rules = |pod: usize, net: usize| -> String {
+        let rule = |n| format!("  - {{action: Allow, source: {{nets: [10.{pod}.{n}.0/24]}}}}\n");
+        (0..40 * net).map(rule).collect()
     };
     let files = [1, 4].map(|net| {
         let path = temporary(&format!("many-{net}.yaml"));
@@ -94,9 +93,9 @@ fn a_comment_about_many_differences_is_cut() {
              status: {{phase: Running, podIPs: [{{ip: 10.244.0.{pod}}}]}}\n\
              ---\napiVersion: projectcalico.org/v3\nkind: NetworkPolicy\nmetadata: {{name: p-{pod}, namespace: a}}\n\
              spec:\n  selector: app == 'p-{pod}'\n  ingress:\n{}",
-            rules(net)
+            rules(pod, net)
         );
-        let pods: String = (1..40).map(pod).collect();
+        let pods: String = (1..120).map(pod).collect();
         std::fs::write(&path, format!("{node}{pods}")).unwrap();
         path
     });
@@ -117,8 +116,11 @@ fn every_form_is_valid_whatever_is_found() {
     let many = ["diff", "fixtures/diff/before", "fixtures/diff/node-more"];
     let service = ["diff", "fixtures/diff/before", "fixtures/diff/service-endpoint"];
     let upgrade = ["diff", "fixtures/diff/before", "--calico-version", "v3.31..v3.32"];
+    let superfluous = ["optimize", "--check", "fixtures/optimize/comments-stay.yaml"];
+    let nothing_to_go = ["optimize", "--check", "fixtures/check/log-only-denies/bad.yaml"];
+    let no_text = ["optimize", "--check", "fixtures/input/tab.yaml"];
     let unreadable = ["diff", "fixtures/diff/before", "fixtures/input/tab.yaml"];
-    let cases: [(&[&str], i32); 13] = [
+    let cases: [(&[&str], i32); 16] = [
         (&nothing, 0),
         (&malformed, 2),
         (&unknown_node, 2),
@@ -131,6 +133,9 @@ fn every_form_is_valid_whatever_is_found() {
         (&many, 1),
         (&service, 1),
         (&upgrade, 1),
+        (&superfluous, 1),
+        (&nothing_to_go, 0),
+        (&no_text, 2),
         (&unreadable, 2),
     ];
     for (command, status) in cases {
