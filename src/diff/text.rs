@@ -74,8 +74,11 @@ pub fn shown(mut lines: Vec<String>) -> Vec<String> {
     lines
 }
 
+/// A question about Calico, and the answers of two versions.
+type Asked = (String, [&'static str; 2]);
+
 /// Of an upgrade, both versions of Calico, and questions that they answer otherwise.
-pub fn versions(difference: &Difference) -> Option<([&'static str; 2], Vec<(String, [&'static str; 2])>)> {
+pub fn versions(difference: &Difference) -> Option<([&'static str; 2], Vec<Asked>)> {
     let versions = difference.versions.filter(|[old, new]| old != new)?;
     let rows = difference.facts.iter().map(|row| {
         let question: Vec<&str> = row.question.iter().map(|line| line.trim()).collect();
