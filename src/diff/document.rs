@@ -57,7 +57,8 @@ fn said(difference: &Difference, change: &Change) -> Diagnostic {
     let selected = change.selected.first().map(|policy| policy.at);
     let service = change.service.as_ref().map(|service| service.at);
     // what is reviewed is the new text; a line that is gone cannot be shown there
-    let places = [selected, after, service, before].into_iter().flatten();
+    let opened = change.opened_by().and_then(|rule| rule.at);
+    let places = [selected, opened, after, service, before].into_iter().flatten();
     let at = places.into_iter().find(|at| difference.is_after(*at));
     let (id, severity) = match change.kind {
         Kind::Widened => ("packets-widened", Severity::Warning),

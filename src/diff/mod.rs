@@ -178,6 +178,21 @@ pub struct Answer {
     pub accepted: bool,
     /// the rule that decides
     pub rule: Option<Rule>,
+    /// the rules that noted a verdict on the way, in order, and the one that decides
+    pub steps: Vec<Rule>,
+}
+
+impl Change {
+    /// The rule that lets packets through which were refused, where that is not the one that decides in the end: the
+    /// first on the way that was not met before.
+    pub fn opened_by(&self) -> Option<&Rule> {
+        let Witness { before, after, .. } = &self.witness;
+        let is_met =
+            |rule: &Rule| before.steps.iter().any(|own| (own.table, &own.text) == (rule.table, &rule.text));
+        let first = after.steps.iter().find(|rule| rule.at.is_some() && !is_met(rule));
+        let decides = |rule: &&Rule| after.rule.as_ref().is_some_and(|own| own.text == rule.text);
+        first.filter(|rule| self.kind == Kind::Widened && !decides(rule))
+    }
 }
 
 /// A rule that decides.

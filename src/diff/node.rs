@@ -240,7 +240,12 @@ fn answer(
     let mut fates: Vec<_> = flows.iter().filter_map(|flow| Some((flow, flow.fate?))).collect();
     fates.sort_by_key(|(flow, _)| accepted.is_some_and(|wanted| exact::is_accepted(flow) != wanted));
     let Some((flow, fate)) = fates.first().copied() else {
-        return Answer { fate: "no packet of this kind".to_owned(), accepted: false, rule: None };
+        return Answer {
+            fate: "no packet of this kind".to_owned(),
+            accepted: false,
+            rule: None,
+            steps: Vec::new(),
+        };
     };
     let out = match fate {
         Fate::Forwarded(number) | Fate::Sent(number) => interfaces.name(number),
@@ -251,13 +256,18 @@ fn answer(
         Step { table: at.table, chain, rule: &chain.rules[at.rule] }
     };
     let steps: Vec<Step<'_>> = flow.by.iter().map(step).collect();
-    let rule = deciding(&steps, fate).map(|step| Rule {
+    let rule = |step: &Step<'_>| Rule {
         table: step.table,
         text: saved_rule(step.chain, &crate::ir::Rule { hash: None, ..step.rule.clone() }, family),
         reason: reason(step),
         at: step.rule.origin.at().filter(|at| at.line > 0),
-    });
-    Answer { fate: in_words(fate, &out, ""), accepted: exact::is_accepted(flow), rule }
+    };
+    Answer {
+        fate: in_words(fate, &out, ""),
+        accepted: exact::is_accepted(flow),
+        rule: deciding(&steps, fate).map(rule),
+        steps: steps.iter().map(rule).collect(),
+    }
 }
 
 /// What stands for no rule of a policy says in its own words what it is there for.

@@ -114,6 +114,11 @@ pub fn facts(change: &Change, sources: &dyn SourceLines) -> Vec<(&'static str, S
             facts.push((BY_RULE, format!("{}: {}", rule.table.name(), rule.text)));
         }
     }
+    if let Some(rule) = change.opened_by() {
+        let at = rule.at.map(|at| format!(", {}", place(at, sources))).unwrap_or_default();
+        facts.push(("newly", format!("let through because of {}{at}", rule.reason)));
+        facts.push((BY_RULE, format!("{}: {}", rule.table.name(), rule.text)));
+    }
     for policy in &change.selected {
         facts.push(("selected", format!("by {}, {}", policy.name, place(policy.at, sources))));
     }
