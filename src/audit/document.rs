@@ -53,20 +53,7 @@ pub fn document<'a>(
     findings.extend(idle);
     findings.sort_by(|a, b| b.said.severity.cmp(&a.said.severity).then_with(|| compare(&a.said, &b.said)));
     fingerprint::assign(&mut findings, &subjects, sources);
-    Document {
-        command: "audit",
-        nodes: Vec::new(),
-        verdict: String::new(),
-        lead: String::new(),
-        subjects,
-        findings,
-        messages: Vec::new(),
-        sections: Vec::new(),
-        closing: Vec::new(),
-        usable: true,
-        compared: false,
-        sources,
-    }
+    Document { subjects, findings, ..Document::new("audit", sources) }
 }
 
 /// Says what it comes to, and adds what there is to read.

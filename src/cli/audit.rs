@@ -1,6 +1,6 @@
 //! `netpolc audit`: manifests → what can be reached, from where, and why.
 
-use super::args::{AuditArgs, Invalid, ReportFormat};
+use super::args::{AuditArgs, Invalid};
 use super::load;
 use super::output::{naming, to_json};
 use super::report;
@@ -11,10 +11,11 @@ use crate::audit::words::Words;
 use crate::audit::{self, Request};
 use crate::diagnostic::order;
 use crate::model::suggest;
+use crate::report::text;
 use crate::resolve::Cluster;
 use crate::syntax::ip_route;
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::path::Path;
 
 /// Runs the command; gives the exit status.
@@ -70,10 +71,10 @@ pub fn run(args: &AuditArgs) -> io::Result<u8> {
     report::write_baseline(&args.report, &mut document)?;
     let details = args.details || args.of.is_some();
     audit::document::conclude(&mut document, &audit, &questions, &words, &loaded.version);
-    if args.report.format == ReportFormat::Text {
-        document.lead = audit::text::text(&audit, &questions, &words, details);
-    }
-    report::write(&args.report, &document, || {
+    let styled = args.report.output.is_none() && io::stdout().is_terminal();
+    let lead = || audit::text::text(&audit, &questions, &words, details);
+    let text = || format!("{}{}", lead(), text::text(&document, styled));
+    report::write_own(&args.report, &document, text, || {
         to_json(&audit::json::document(&audit, loaded.version.version, &questions, &words, &document))
     })?;
     Ok(report::status(&args.report, &document))

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 /// The findings that count, an empty line after each, and the last lines. `styled` puts in ANSI colours.
 pub fn text(document: &Document<'_>, styled: bool) -> String {
-    let mut out = document.lead.clone();
+    let mut out = String::new();
     for finding in document.open() {
         // what has a place and no facts is all said by the lines there
         let by_facts = !finding.facts.is_empty() || finding.said.at.is_none();

@@ -101,7 +101,6 @@ fn document<'a>(numbers: &mut Numbers, sources: &'a Sources, count: usize) -> Do
         command: "check",
         nodes: vec![hostile(numbers)],
         verdict: hostile(numbers),
-        lead: String::new(),
         subjects,
         findings,
         messages: vec![Diagnostic::new("passed-over", Severity::Note, None, hostile(numbers))],
