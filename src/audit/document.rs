@@ -92,7 +92,40 @@ pub fn conclude(
     }
     if !audit.rows.is_empty() {
         document.sections.push(table(audit, words));
+        document.sections.push(ways(audit, words));
     }
+}
+
+/// Every way to every target, with the rules that decide: what the picture leads to.
+fn ways(audit: &Audit, words: &Words<'_>) -> Section {
+    let mut blocks = Vec::new();
+    for (number, target) in audit.targets.iter().enumerate() {
+        let rows = super::text::told(audit, number, target, words);
+        if rows.is_empty() {
+            continue;
+        }
+        let place = target.at.map(|at| format!("Written in {}:{}:{}.", (words.files)(at.file), at.line, at.column));
+        let mut own: Vec<Block> = place.map(Block::Text).into_iter().collect();
+        own.extend(rows.into_iter().enumerate().map(|(place, (who, nodes, text))| {
+            let mut lines = text.lines().map(str::to_owned);
+            let title = format!("{who} at {nodes}: {}", lines.next().unwrap_or_default());
+            let id = format!("{}-{place}", super::picture::anchor(number));
+            // where there is nothing more to say than the verdict, there is nothing to fold
+            match lines.next() {
+                None => Block::Text(title),
+                Some(first) => {
+                    let lines = std::iter::once(first).chain(lines).collect();
+                    Block::Folded { id, title, blocks: vec![Block::Lines(lines)] }
+                }
+            }
+        }));
+        blocks.push(Block::Folded {
+            id: super::picture::anchor(number),
+            title: format!("`{}`", heading(target)),
+            blocks: own,
+        });
+    }
+    Section { title: "Every way, down to the rule".to_owned(), blocks }
 }
 
 /// `14 things that can be reached, on 2 nodes, under Calico v3.32.1`

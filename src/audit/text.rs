@@ -115,32 +115,41 @@ fn table(out: &mut String, audit: &Audit, words: &Words<'_>) {
 
 /// Every way to one target.
 fn of_target(out: &mut String, audit: &Audit, number: usize, target: &Target, words: &Words<'_>) {
-    let rows: Vec<&Row> = audit.rows.iter().filter(|row| row.target == number).collect();
-    if rows.is_empty() {
+    let told = told(audit, number, target, words);
+    if told.is_empty() {
         return;
     }
     let place = target.at.map(|at| format!("  {}:{}:{}", (words.files)(at.file), at.line, at.column));
     let _ = writeln!(out, "{}{}", safe(&heading(target)), safe(&place.unwrap_or_default()));
-    for row in rows {
-        for part in &row.parts {
-            let all: Vec<&Exposure> = part.exposures.iter().map(|own| &audit.exposures[*own]).collect();
-            // nodes on which also the ways are the same are told once
-            let mut told: Vec<(String, Vec<String>)> = Vec::new();
-            for own in all {
-                let text = of_exposure(own, target.kind.is_range(), words);
-                let node = words.node(own.node).to_owned();
-                match told.iter_mut().find(|(other, _)| *other == text) {
-                    Some((_, nodes)) => nodes.extend((!nodes.contains(&node)).then_some(node)),
-                    None => told.push((text, vec![node])),
-                }
-            }
-            for (text, nodes) in told {
-                let who = words.who(row.zone, &row.way);
-                let _ = writeln!(out, "  {} at {}: {text}", safe(&who), safe(&list(&nodes)));
-            }
-        }
+    for (who, nodes, text) in told {
+        let _ = writeln!(out, "  {} at {}: {text}", safe(&who), safe(&nodes));
     }
     out.push('\n');
+}
+
+/// Who reaches a target or does not, on which nodes, and how: the verdict and lines that are safe to print. Nodes on
+/// which also the ways are the same are told once.
+pub fn told(
+    audit: &Audit,
+    number: usize,
+    target: &Target,
+    words: &Words<'_>,
+) -> Vec<(String, String, String)> {
+    let mut all = Vec::new();
+    for row in audit.rows.iter().filter(|row| row.target == number) {
+        let mut told: Vec<(String, Vec<String>)> = Vec::new();
+        for own in row.parts.iter().flat_map(|part| &part.exposures).map(|own| &audit.exposures[*own]) {
+            let text = of_exposure(own, target.kind.is_range(), words);
+            let node = words.node(own.node).to_owned();
+            match told.iter_mut().find(|(other, _)| *other == text) {
+                Some((_, nodes)) => nodes.extend((!nodes.contains(&node)).then_some(node)),
+                None => told.push((text, vec![node])),
+            }
+        }
+        let who = words.who(row.zone, &row.way);
+        all.extend(told.into_iter().map(|(text, nodes)| (who.clone(), list(&nodes), text)));
+    }
+    all
 }
 
 /// The verdict, and a line for each end.

@@ -88,8 +88,20 @@ fn header(out: &mut String, document: &Document<'_>) {
 
 fn section(out: &mut String, section: &Section) {
     let _ = write!(out, "<section>\n<h2>{}</h2>\n", escape(&section.title));
-    for block in &section.blocks {
+    blocks(out, &section.blocks);
+    out.push_str("</section>\n");
+}
+
+fn blocks(out: &mut String, blocks: &[Block]) {
+    for block in blocks {
         match block {
+            Block::Folded { id, title, blocks } => {
+                // a link to what is inside opens it, without a script
+                let title = message(title);
+                let _ = write!(out, "<details>\n<summary>{title}</summary>\n<div id=\"{id}\">\n");
+                self::blocks(out, blocks);
+                out.push_str("</div>\n</details>\n");
+            }
             Block::Text(text) => out.push_str(&format!("<p>{}</p>\n", message(text))),
             Block::Table { head, rows } => {
                 table(out, head, rows.iter().map(|row| row.iter().map(|c| message(c))))
@@ -109,7 +121,6 @@ fn section(out: &mut String, section: &Section) {
             }
         }
     }
-    out.push_str("</section>\n");
 }
 
 /// A table; headings are text, cells are markup already.

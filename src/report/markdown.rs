@@ -178,6 +178,11 @@ fn pieces(block: &Block) -> Vec<String> {
             fenced(&mut out, "diff", &lines.join("\n"));
             vec![out]
         }
+        // what is folded already is not folded again
+        Block::Folded { title, blocks, .. } => {
+            let title = format!("\n**{}**\n", message(title));
+            std::iter::once(title).chain(blocks.iter().flat_map(pieces)).collect()
+        }
         Block::Table { head, rows } => {
             let mut top = "\n".to_owned();
             row(&mut top, head);

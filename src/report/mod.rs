@@ -161,6 +161,15 @@ pub enum Block {
     },
     /// lines of which each that begins with `-` went and each that begins with `+` came, as in a patch
     Lines(Vec<String>),
+    /// more, which is shown only on demand; a picture may lead to it
+    Folded {
+        /// its anchor, of letters, digits and `-`
+        id: String,
+        /// its heading
+        title: String,
+        /// what it holds
+        blocks: Vec<Block>,
+    },
     /// a picture, for the forms that can show one
     Picture {
         /// an `<svg>` element that is well-formed XML, made by the program: it is not escaped

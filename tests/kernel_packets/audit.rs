@@ -29,6 +29,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+/// What the CNI plugin `portmap` writes for the pod of `fixtures/audit/hosts.yaml`.
+const HOST_PORTS: &str = "*nat
+:CNI-HOSTPORT-DNAT - [0:0]
+:CNI-HOSTPORT-SETMARK - [0:0]
+:CNI-HOSTPORT-MASQ - [0:0]
+:CNI-DN-proxy - [0:0]
+-A CNI-HOSTPORT-SETMARK -j MARK --set-xmark 0x2000/0x2000
+-A CNI-HOSTPORT-MASQ -m mark --mark 0x2000/0x2000 -j MASQUERADE
+-I POSTROUTING 1 -j CNI-HOSTPORT-MASQ
+-A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT
+-A OUTPUT -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT
+-A CNI-HOSTPORT-DNAT -p tcp -m multiport --destination-ports 8443,6060 -j CNI-DN-proxy
+-A CNI-DN-proxy -p tcp --dport 8443 -s 10.244.1.30/32 -j CNI-HOSTPORT-SETMARK
+-A CNI-DN-proxy -p tcp --dport 8443 -s 127.0.0.1 -j CNI-HOSTPORT-SETMARK
+-A CNI-DN-proxy -p tcp --dport 8443 -j DNAT --to-destination 10.244.1.30:443
+-A CNI-DN-proxy -p tcp --dport 6060 -d 10.0.0.11 -s 10.244.1.30/32 -j CNI-HOSTPORT-SETMARK
+-A CNI-DN-proxy -p tcp --dport 6060 -d 10.0.0.11 -s 127.0.0.1 -j CNI-HOSTPORT-SETMARK
+-A CNI-DN-proxy -p tcp --dport 6060 -d 10.0.0.11 -j DNAT --to-destination 10.244.1.30:6060
+COMMIT
+";
+
 /// Sources of each kind that are tried for each answer.
 const SOURCES: usize = 3;
 
@@ -58,6 +79,16 @@ fn measured() -> Vec<Measured> {
         let given = Given { interfaces, routes: None };
         let manifests = vec![root().join("fixtures/iks/cluster")];
         all.push(Measured { name: format!("iks at {node}"), manifests, node: node.to_owned(), given });
+    }
+    for story in [&["web"][..], &["web", "guard"], &["local"], &["hosts"], &["outside"]] {
+        let files = [&["cluster"], story].concat();
+        let file = |name: &&str| root().join(format!("fixtures/audit/{name}.yaml"));
+        all.push(Measured {
+            name: files.join(", "),
+            manifests: files.iter().map(file).collect(),
+            node: "worker-1".to_owned(),
+            given: Given::default(),
+        });
     }
     let asked = |path: &Path| {
         let text = path.to_string_lossy();
@@ -109,6 +140,9 @@ fn compare() {
             let loaded: Vec<Service> = services.iter().map(|(_, own)| with_one_endpoint(own, round)).collect();
             let mut lab = Lab::new(&node.view, &node.routes, &compiled);
             restore_more(&proxy::rules(&loaded, &pods, &own));
+            if case.name.contains("hosts") {
+                restore_more(HOST_PORTS);
+            }
             for exposure in &audit.exposures {
                 let target = &audit.targets[exposure.target];
                 // kube-proxy's rules are written for IPv4
@@ -143,14 +177,13 @@ fn compare() {
     }
     super::say(&format!("{sent} packets for {answers} answers of audit, {} differ; {seen:?}", wrong.len()));
     assert!(wrong.is_empty(), "{}", wrong[..wrong.len().min(20)].join("\n"));
-    for kind in [Kind::LoadBalancer, Kind::NodePort, Kind::HealthCheck, Kind::ExternalIp, Kind::OutsideService] {
+    let asked = |kind: Kind, verdict: Verdict| seen.contains_key(&(kind, verdict));
+    for kind in [Kind::LoadBalancer, Kind::NodePort, Kind::HealthCheck] {
         for verdict in [Verdict::Open, Verdict::Blocked, Verdict::Restricted] {
-            assert!(
-                seen.contains_key(&(kind, verdict))
-                    || matches!(kind, Kind::ExternalIp | Kind::OutsideService),
-                "no {kind:?} is {verdict:?}"
-            );
+            assert!(asked(kind, verdict), "no {kind:?} is {verdict:?}");
         }
+    }
+    for kind in [Kind::ExternalIp, Kind::HostPort, Kind::OutsideService, Kind::OutsideEndpoint] {
         assert!(seen.keys().any(|(own, _)| *own == kind), "no {kind:?} was asked for");
     }
 }
@@ -180,6 +213,21 @@ fn services(resources: &Resources, node: &str) -> Vec<((String, String), Service
                     }
                 }
             }
+            // without slices the control plane copies what is written by hand
+            let by_hand = |own: &&netpolc::model::core::Endpoints| {
+                endpoints.is_empty() && own.meta.namespace == service.meta.namespace && own.meta.name == service.meta.name
+            };
+            let copied: Vec<(String, u16)> = resources
+                .endpoints
+                .iter()
+                .filter(by_hand)
+                .flat_map(|own| &own.subsets)
+                .flat_map(|subset| {
+                    let numbers = subset.ports.iter().filter(|own| own.name == port.name).filter_map(|own| own.port);
+                    numbers.flat_map(|number| subset.addresses.iter().map(move |own| (own.value.to_string(), number)))
+                })
+                .collect();
+            endpoints.extend(copied);
             let name = format!("{}{place}", &of[of.len().saturating_sub(9)..]).replace('/', "-");
             let load_balancers = v4(&service.load_balancer_ips);
             all.push((

@@ -94,6 +94,11 @@ fn document<'a>(numbers: &mut Numbers, sources: &'a Sources, count: usize) -> Do
     let rows = vec![vec![hostile(numbers), hostile(numbers)]];
     let blocks = vec![
         Block::Text(hostile(numbers)),
+        Block::Folded {
+            id: "t-1".to_owned(),
+            title: hostile(numbers),
+            blocks: vec![Block::Text(hostile(numbers))],
+        },
         Block::Table { head: vec![hostile(numbers), hostile(numbers)], rows },
         Block::Picture { svg: "<svg viewBox=\"0 0 1 1\"></svg>".to_owned(), words: hostile(numbers) },
     ];
