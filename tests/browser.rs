@@ -181,6 +181,7 @@ fn the_page_is_read_clicked_and_walked_through() {
         "fixtures/verify/by-hand.rules",
     ];
     let verify = page("verify.html", &node);
+    let diff = page("diff.html", &["diff", "fixtures/diff/before", "fixtures/diff/service-endpoint"]);
 
     // what it says
     browser.open(&check);
@@ -218,7 +219,7 @@ fn the_page_is_read_clicked_and_walked_through() {
     browser.key('\u{e004}'); // Tab
     assert_eq!(browser.ask("return document.activeElement.className"), "skip");
 
-    for page in [&check, &many, &hostile, &verify] {
+    for page in [&check, &many, &hostile, &verify, &diff] {
         browser.open(page);
         // nothing is fetched, nothing of the input runs
         assert_eq!(browser.ask("return performance.getEntriesByType('resource').length"), 0);
@@ -239,6 +240,24 @@ fn the_page_is_read_clicked_and_walked_through() {
     browser.open(&hostile);
     let text = browser.ask("return document.body.innerText");
     assert!(text.as_str().unwrap().contains("<script>window.hacked=1</script>"), "{text}");
+
+    // a change shows its packet on both sides, down to rule and line; then what else differs
+    browser.open(&diff);
+    let first = browser.ask("return document.querySelector('.finding').innerText");
+    let first = first.as_str().unwrap();
+    for part in [
+        "packet",
+        "before",
+        "accepted: forwarded to",
+        "now",
+        "dropped in forward",
+        "by rule",
+        "cluster.yaml:45",
+    ] {
+        assert!(first.contains(part), "{part}: {first}");
+    }
+    let came = browser.ask("return [...document.querySelectorAll('.line.came')].map(line => line.innerText)");
+    assert!(came.to_string().contains("10.244.0.12"), "{came}");
 
     // many findings are folded, and each can be reached and opened
     browser.open(&many);

@@ -195,7 +195,16 @@ fn what_can_go_from_policies_is_valid() {
 #[test]
 fn differences_are_valid() {
     let schema = schema("diff.schema.json");
-    for story in ["before", "rename", "selected-direction", "widened-cidr", "pod-more", "node-port-opened"] {
+    for story in [
+        "before",
+        "rename",
+        "selected-direction",
+        "widened-cidr",
+        "pod-more",
+        "node-port-opened",
+        "node-more",
+        "service-endpoint",
+    ] {
         let new = format!("fixtures/diff/{story}");
         let result = run(&["diff", "fixtures/diff/before", &new, "--format", "json"]);
         assert!(result.stdout.contains("netpolc.diff/1"), "{}", result.stderr);

@@ -26,19 +26,7 @@ pub fn document<'a>(
     findings.extend(idle);
     findings.sort_by(|a, b| compare(&a.said, &b.said));
     fingerprint::assign(&mut findings, &subjects, sources);
-    Document {
-        command: "check",
-        nodes: Vec::new(),
-        verdict: String::new(),
-        subjects,
-        findings,
-        messages: Vec::new(),
-        sections: Vec::new(),
-        closing: Vec::new(),
-        usable: true,
-        compared: false,
-        sources,
-    }
+    Document { subjects, findings, ..Document::new("check", sources) }
 }
 
 /// Says what it comes to.

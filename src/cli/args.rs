@@ -246,6 +246,13 @@ pub struct ReportArgs {
     pub fail_on_new: bool,
 }
 
+impl ReportArgs {
+    /// Whether findings of the baseline do not count; those of one that is written are in it.
+    pub fn only_new(&self) -> bool {
+        self.fail_on_new || self.write_baseline.is_some()
+    }
+}
+
 /// Forms of reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[allow(missing_docs)]
@@ -354,9 +361,9 @@ pub struct OptimizeArgs {
     #[arg(long, value_name = "FILE")]
     pub proof: Option<PathBuf>,
 
-    /// Text, or one JSON document
+    /// The form in which to tell what can go, or went
     #[arg(long, value_enum, default_value = "text", conflicts_with = "patch")]
-    pub format: Format,
+    pub format: ReportFormat,
 
     /// What to do with objects that a cluster would refuse: stop, or leave them out as it would
     #[arg(long, value_enum, default_value = "fail")]
@@ -392,16 +399,16 @@ pub struct DiffArgs {
     pub node_addresses: Option<PathBuf>,
 
     /// Exit with status 1 only for this [default: for any difference]
-    #[arg(long, value_enum, value_name = "WHAT")]
+    #[arg(long, value_enum, value_name = "WHAT", requires_if("new", "baseline"))]
     pub fail_on: Option<FailOn>,
+
+    /// How to tell what changes
+    #[command(flatten)]
+    pub report: ReportArgs,
 
     /// What to do with objects that a cluster would refuse: stop, or leave them out as it would
     #[arg(long, value_enum, default_value = "fail")]
     pub invalid: Invalid,
-
-    /// Text, or one JSON document
-    #[arg(long, value_enum, default_value = "text")]
-    pub format: Format,
 
     /// Threads that read the input [default: one for each processor]
     #[arg(long, short = 'j', value_name = "N")]
@@ -453,6 +460,8 @@ pub enum FailOn {
     Narrowed,
     /// Anything but formatting differs
     Any,
+    /// More or less is let through, and the baseline does not have it
+    New,
 }
 
 /// Severities, for a threshold.

@@ -1,12 +1,13 @@
 //! `netpolc diff`: two states of a cluster → what changes.
 
-use super::args::{DiffArgs, FailOn, Format, Invalid};
+use super::args::{DiffArgs, FailOn, Invalid};
 use super::load::{self, Loaded};
-use super::output::{Output, to_json};
-use super::{BAD_INPUT, DONE, FINDINGS, messages, revision};
-use crate::diagnostic::{Diagnostic, Severity, render};
+use super::output::to_json;
+use super::{DONE, FINDINGS, messages, report, revision};
+use crate::diagnostic::{Diagnostic, Severity, order, render};
 use crate::diff::objects::{self, Noted};
 use crate::diff::{self, Difference, Kind, State};
+use crate::report::Document;
 use crate::resolve::Cluster;
 use crate::source::Files;
 use crate::version::CalicoVersion;
@@ -27,8 +28,9 @@ pub fn run(args: &DiffArgs) -> io::Result<u8> {
     let mut before = read(args, &args.old, versions.0, Files::default())?;
     let of_before = before.loaded.files.len();
     let mut after = read(args, new, versions.1, std::mem::take(&mut before.loaded.files))?;
-    let files = std::mem::take(&mut after.loaded.files);
+    let mut files = std::mem::take(&mut after.loaded.files);
     let digests: Vec<u64> = files.digests().collect();
+    let baseline = report::read_baseline(&args.report, &mut files)?;
     let (old, new) = digests.split_at(of_before);
     let clusters = [&before, &after].map(|side| Cluster::new(&side.loaded.collected.resources));
     let mut said = before.loaded.all_diagnostics();
@@ -37,11 +39,13 @@ pub fn run(args: &DiffArgs) -> io::Result<u8> {
     said.retain(|one| one.severity == Severity::Error);
     said.extend(after.loaded.all_diagnostics());
     said.extend_from_slice(clusters[1].diagnostics());
+    said.extend(baseline.as_ref().err().cloned());
     let refused = args.invalid == Invalid::Fail && load::has_error(&said);
     let unusable = [&before, &after].iter().any(|side| side.loaded.unusable);
-    if unusable || refused {
-        return bad(args, &said, &files);
-    }
+    let baseline = match baseline {
+        Ok(baseline) if !unusable && !refused => baseline,
+        _ => return report::unusable(&args.report, "diff", &said, &files),
+    };
     let [old_cluster, new_cluster] = &clusters;
     if let Some(node) = &args.node {
         let known = |cluster: &Cluster<'_>| cluster.node_names().any(|name| name == node);
@@ -49,7 +53,7 @@ pub fn run(args: &DiffArgs) -> io::Result<u8> {
             said.extend(
                 new_cluster.view(&crate::resolve::NodeRequest { node, interfaces: None }).diagnostics,
             );
-            return bad(args, &said, &files);
+            return report::unusable(&args.report, "diff", &said, &files);
         }
     }
     let old = State { cluster: old_cluster, noted: &before.noted, digests: old.to_vec() };
@@ -61,29 +65,61 @@ pub fn run(args: &DiffArgs) -> io::Result<u8> {
     said.extend(notes(&difference));
     // what there is to note about single objects is for `check` to say
     said.retain(|one| one.severity > Severity::Note || one.at.is_none());
-    match args.format {
-        Format::Text => {
-            let text = diff::text::text(&difference, &files);
-            Output::Stdout.write("", |out| out.write_all(text.as_bytes()))?;
-        }
-        Format::Json => {
-            let findings = diff::findings::findings(&difference);
-            let document = diff::json::document(
-                &difference,
-                render::json::entries(&findings, &files),
-                render::json::entries(&said, &files),
-                &files,
-            );
-            Output::Stdout.write("", |out| out.write_all(&to_json(&document)?))?;
-        }
-    }
     messages::print(&said, &files)?;
-    let fails = match args.fail_on {
-        None | Some(FailOn::Any) => !difference.is_empty(),
-        Some(FailOn::Widened) => difference.has(Kind::Widened),
-        Some(FailOn::Narrowed) => difference.has(Kind::Narrowed),
+    order(&mut said);
+    let mut document = diff::document::document(&difference, said, &files);
+    document.nodes = args.node.iter().cloned().collect();
+    report::compare(&mut document, baseline.as_ref());
+    report::write_baseline(&args.report, &mut document)?;
+    report::write_own(
+        &args.report,
+        &document,
+        || text(&difference, &document),
+        || to_json(&json(&difference, &document)),
+    )?;
+    Ok(status(args, &difference, &document))
+}
+
+/// The form for a terminal. What is in a baseline is counted.
+fn text(difference: &Difference, document: &Document<'_>) -> String {
+    let mut text = diff::text::text(difference, document.sources);
+    let (_, of_baseline) = document.findings.split_at(difference.changes.len());
+    let stale: Vec<Diagnostic> = of_baseline.iter().map(|finding| finding.said.clone()).collect();
+    if !stale.is_empty() {
+        text.push_str(&format!("\n{}", render::full(&stale, document.sources, false)));
+    }
+    if let Some(words) = document.suppressed_counts().words() {
+        text.push_str(&format!("\n{words}\n"));
+    }
+    text
+}
+
+/// The form for programs. Its schema is `docs/schema/diff.schema.json`.
+fn json<'a>(difference: &'a Difference, document: &'a Document<'_>) -> diff::json::Document<'a> {
+    // the first findings are the changes; those after them are about the baseline
+    let (of_changes, rest) = document.findings.split_at(difference.changes.len());
+    let known: Vec<bool> = of_changes.iter().map(|finding| finding.suppressed.is_some()).collect();
+    let findings = render::json::entries(of_changes.iter().map(|finding| &finding.said), document.sources);
+    let said = document.messages.iter().chain(rest.iter().map(|finding| &finding.said));
+    let diagnostics = render::json::entries(said, document.sources);
+    diff::json::document(difference, &known, findings, diagnostics, document.sources)
+}
+
+/// The exit status that was asked for.
+fn status(args: &DiffArgs, difference: &Difference, document: &Document<'_>) -> u8 {
+    let only_new = args.report.only_new() || args.fail_on == Some(FailOn::New);
+    let has = |kind: Kind| {
+        let mut changes = difference.changes.iter().zip(&document.findings);
+        changes.any(|(change, finding)| change.kind == kind && report::counts(finding, only_new))
     };
-    Ok(if fails { FINDINGS } else { DONE })
+    let fails = match args.fail_on {
+        Some(FailOn::Widened) => has(Kind::Widened),
+        Some(FailOn::Narrowed) => has(Kind::Narrowed),
+        // notes are in no baseline
+        _ if only_new => has(Kind::Widened) || has(Kind::Narrowed),
+        _ => !difference.is_empty(),
+    };
+    if fails { FINDINGS } else { DONE }
 }
 
 struct Read {
@@ -106,20 +142,10 @@ fn read(
 fn notes(difference: &Difference) -> Option<Diagnostic> {
     let count = difference.not_walked.len();
     let message = format!(
-        "the rules of more than {} nodes differ, so of {count} only rules were compared, not what they do with packets",
+        "more than {} nodes differ, so of {count} it was not compared what they do with packets",
         diff::NODES
     );
     let note = Diagnostic::new("nodes-not-walked", Severity::Note, None, message)
         .help("compare one node with `--node`");
     (count > 0).then_some(note)
-}
-
-/// Input that cannot be used: says why.
-fn bad(args: &DiffArgs, said: &[Diagnostic], files: &Files) -> io::Result<u8> {
-    if args.format == Format::Json {
-        let document = render::json::document(said, files);
-        Output::Stdout.write("", |out| out.write_all(&to_json(&document)?))?;
-    }
-    messages::print(said, files)?;
-    Ok(BAD_INPUT)
 }

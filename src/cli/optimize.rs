@@ -1,9 +1,10 @@
 //! `netpolc optimize`: manifests → the same policies with fewer networks, ports and rules.
 
-use super::args::{Format, OptimizeArgs};
+use super::args::{OptimizeArgs, ReportFormat};
 use super::output::{Output, to_json, write_file};
+use super::report::{about_unusable, formed};
 use super::{BAD_INPUT, DONE, FINDINGS, load, messages};
-use crate::diagnostic::render;
+use crate::diagnostic::{Diagnostic, render};
 use crate::model::Counts;
 use crate::optimize::manifests::{self, Optimized, Request, report};
 use crate::source::{self, Files, Input, Opened};
@@ -19,15 +20,11 @@ pub fn run(args: &OptimizeArgs) -> io::Result<u8> {
         .collect();
     let opened = match source::open(&inputs) {
         Ok(opened) => opened,
-        Err(wrong) => {
-            print_json(args, || to_json(&render::json::document(&wrong, &Files::default())))?;
-            messages::print(&wrong, &Files::default())?;
-            return Ok(BAD_INPUT);
-        }
+        Err(wrong) => return unusable(args, &wrong, &Files::default()),
     };
     let prints_text = opened.iter().any(|text| text.path.is_none()) && !args.check && !args.patch;
-    if prints_text && args.format == Format::Json {
-        let message = "`-` prints the new text, which leaves no place for `--format json`; add `--check`";
+    if prints_text && args.format != ReportFormat::Text {
+        let message = "`-` prints the new text, which leaves no place for a report; add `--check`";
         return Err(io::Error::other(message));
     }
     let request = Request {
@@ -42,9 +39,7 @@ pub fn run(args: &OptimizeArgs) -> io::Result<u8> {
         done.diagnostics.push(load::no_objects());
     }
     if done.unusable {
-        print_json(args, || to_json(&render::json::document(&done.diagnostics, &done.files)))?;
-        messages::print(&done.diagnostics, &done.files)?;
-        return Ok(BAD_INPUT);
+        return unusable(args, &done.diagnostics, &done.files);
     }
     if let Some(path) = &args.proof {
         let text = to_json(&report::proof_document(&done))?;
@@ -59,12 +54,16 @@ pub fn run(args: &OptimizeArgs) -> io::Result<u8> {
     Ok(if args.check && !done.outcomes.is_empty() { FINDINGS } else { DONE })
 }
 
-fn print_json(args: &OptimizeArgs, text: impl FnOnce() -> io::Result<Vec<u8>>) -> io::Result<()> {
-    if args.format == Format::Json {
-        let text = text()?;
-        Output::Stdout.write("", |out| out.write_all(&text))?;
+/// Input that cannot be used: says why, on standard error and in the form that was asked for.
+fn unusable(args: &OptimizeArgs, said: &[Diagnostic], files: &Files) -> io::Result<u8> {
+    if args.format != ReportFormat::Text {
+        let document = about_unusable("optimize", said, files);
+        let json = || to_json(&render::json::document(said, files));
+        let report = formed(args.format, &document, String::new, json)?;
+        Output::Stdout.write("", |out| out.write_all(&report))?;
     }
-    Ok(())
+    messages::print(said, files)?;
+    Ok(BAD_INPUT)
 }
 
 /// Writes the files that are other than before.
@@ -85,8 +84,12 @@ fn print(
     writes: bool,
     prints_text: bool,
 ) -> io::Result<()> {
-    if args.format == Format::Json {
-        return print_json(args, || to_json(&report::document(done, writes && !done.patched.is_empty())));
+    if args.format != ReportFormat::Text {
+        let written = writes && !done.patched.is_empty();
+        let document = manifests::document::document(done, written);
+        let json = || to_json(&report::document(done, written));
+        let report = formed(args.format, &document, String::new, json)?;
+        return Output::Stdout.write("", |out| out.write_all(&report));
     }
     let mut text: Vec<u8> = Vec::new();
     if args.check {

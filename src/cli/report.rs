@@ -64,14 +64,18 @@ pub fn write_baseline(args: &ReportArgs, document: &mut Document<'_>) -> io::Res
 
 /// The exit status that the findings ask for.
 pub fn status(args: &ReportArgs, document: &Document<'_>) -> u8 {
-    let only_new = args.fail_on_new || args.write_baseline.is_some();
-    let counts = |finding: &Finding| match finding.suppressed {
+    let counts = |finding: &Finding| counts(finding, args.only_new());
+    let found = document.findings.iter().any(|one| one.said.severity > Severity::Note && counts(one));
+    if found { FINDINGS } else { DONE }
+}
+
+/// Whether a finding is neither accepted nor, where `only_new` asks for that, in the baseline.
+pub fn counts(finding: &Finding, only_new: bool) -> bool {
+    match finding.suppressed {
         None => true,
         Some(Suppression::Known) => !only_new,
         Some(Suppression::Accepted { .. }) => false,
-    };
-    let found = document.findings.iter().any(|one| one.said.severity > Severity::Note && counts(one));
-    if found { FINDINGS } else { DONE }
+    }
 }
 
 /// Writes a document in its form. `json` makes the command's own.
@@ -81,15 +85,17 @@ pub fn write(
     json: impl FnOnce() -> io::Result<Vec<u8>>,
 ) -> io::Result<()> {
     let styled = args.output.is_none() && io::stdout().is_terminal();
-    let bytes = match args.format {
-        ReportFormat::Text => text::text(document, styled).into_bytes(),
-        ReportFormat::Json => json()?,
-        ReportFormat::Sarif => to_json(&sarif::log(document))?,
-        ReportFormat::Markdown => markdown::markdown(document).into_bytes(),
-        ReportFormat::Github => github::annotations(document).into_bytes(),
-        ReportFormat::Junit => junit::junit(document).into_bytes(),
-        ReportFormat::Html => html::page(document).into_bytes(),
-    };
+    write_own(args, document, || text::text(document, styled), json)
+}
+
+/// The same for a command that has a text of its own as well.
+pub fn write_own(
+    args: &ReportArgs,
+    document: &Document<'_>,
+    text: impl FnOnce() -> String,
+    json: impl FnOnce() -> io::Result<Vec<u8>>,
+) -> io::Result<()> {
+    let bytes = formed(args.format, document, text, json)?;
     match &args.output {
         Some(path) => write_file(path, &bytes),
         None if args.format == ReportFormat::Text => {
@@ -105,6 +111,38 @@ pub fn write(
     }
 }
 
+/// A document in a form, of which two are the command's own.
+pub fn formed(
+    format: ReportFormat,
+    document: &Document<'_>,
+    text: impl FnOnce() -> String,
+    json: impl FnOnce() -> io::Result<Vec<u8>>,
+) -> io::Result<Vec<u8>> {
+    Ok(match format {
+        ReportFormat::Text => text().into_bytes(),
+        ReportFormat::Json => json()?,
+        ReportFormat::Sarif => to_json(&sarif::log(document))?,
+        ReportFormat::Markdown => markdown::markdown(document).into_bytes(),
+        ReportFormat::Github => github::annotations(document).into_bytes(),
+        ReportFormat::Junit => junit::junit(document).into_bytes(),
+        ReportFormat::Html => html::page(document).into_bytes(),
+    })
+}
+
+/// What there is to say about input that cannot be used, in reading order.
+pub fn about_unusable<'a>(command: &'static str, said: &[Diagnostic], files: &'a Files) -> Document<'a> {
+    let summary = Summary::of(said);
+    let mut document = Document {
+        verdict: format!("The input cannot be used: {summary}."),
+        findings: said.iter().map(|one| Finding::new(one.clone(), None)).collect(),
+        closing: vec![summary.to_string()],
+        usable: false,
+        ..Document::new(command, files)
+    };
+    fingerprint::assign(&mut document.findings, &document.subjects, files);
+    document
+}
+
 /// Input that cannot be used: says why, on standard error and in the form that was asked for.
 pub fn unusable(
     args: &ReportArgs,
@@ -114,21 +152,7 @@ pub fn unusable(
 ) -> io::Result<u8> {
     let mut said = said.to_vec();
     order(&mut said);
-    let summary = Summary::of(&said);
-    let mut document = Document {
-        command,
-        nodes: Vec::new(),
-        verdict: format!("The input cannot be used: {summary}."),
-        subjects: Vec::new(),
-        findings: said.iter().map(|one| Finding::new(one.clone(), None)).collect(),
-        messages: Vec::new(),
-        sections: Vec::new(),
-        closing: vec![summary.to_string()],
-        usable: false,
-        compared: false,
-        sources: files,
-    };
-    fingerprint::assign(&mut document.findings, &document.subjects, files);
+    let document = about_unusable(command, &said, files);
     // on standard output, the form for a terminal would say it a second time
     if args.format != ReportFormat::Text || args.output.is_some() {
         write(args, &document, || to_json(&render::json::document(&said, files)))?;

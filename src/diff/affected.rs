@@ -3,13 +3,14 @@
 //! A packet that meets no rule that differs, and no route, address or service that differs, is treated alike on both
 //! sides. So what differs is looked for in the rules, chain by chain from the hooks on, and only packets that may
 //! meet it need to be sent. There may be too many of them, never too few: marks and conntrack states are not looked
-//! at, and packets that may be translated are taken with whatever destination.
+//! at, and of packets that may be translated those count that one of their new destinations could make meet it.
 
 use super::side::Side;
 use crate::emit::felix;
 use crate::emit::ipset::each_member;
-use crate::ir::{Action, Family, Matcher, Origin, Rule, TableName};
+use crate::ir::{Action, Family, Matcher, Origin, Rule, TableName, Translation};
 use crate::kernel::machine::Table;
+use crate::kernel::packet::number;
 use crate::kernel::route::{LOOPBACK, Routes};
 use crate::kernel::symbolic::{Interfaces, Matches};
 use crate::space::{Field, PacketSet, Range, Space};
@@ -60,10 +61,14 @@ pub fn affected(
     }
     let met = space.union_of(met);
     let translated = pair.translated(space, interfaces);
-    let rules = as_it_comes(space, met, translated, &[before, after], interfaces);
+    let rules = as_it_comes(space, met, &translated, &[before, after], interfaces);
     let routes = of_routes(space, before, after);
+    if routes.is_empty() {
+        return rules;
+    }
     // wherever they are sent, the way there may differ
-    let translated = if routes.is_empty() { PacketSet::NONE } else { translated };
+    let translated = translated.into_iter().map(|own| own.set).collect::<Vec<_>>();
+    let translated = space.union_of(translated);
     space.union_of([rules, routes, translated])
 }
 
@@ -176,7 +181,7 @@ struct Pair<'k, 'p> {
     known: FxHashMap<(TableName, usize, usize), PacketSet>,
 }
 
-impl Pair<'_, '_> {
+impl<'p> Pair<'_, 'p> {
     fn hook(&mut self, space: &mut Space, table: TableName, hook: &str) -> PacketSet {
         let family = space.family();
         let [old, new] = [&self.before, &self.after].map(|side| side.table(family, table).hook(hook));
@@ -283,23 +288,51 @@ impl Pair<'_, '_> {
         space.union(apart, inside)
     }
 
-    /// Packets that may get another destination.
-    fn translated(&mut self, space: &mut Space, interfaces: &Interfaces) -> PacketSet {
+    /// Packets that may get another destination, and which.
+    fn translated(&mut self, space: &mut Space, interfaces: &Interfaces) -> Vec<Translated<'p>> {
         let family = space.family();
         let mut all = Vec::new();
         for told in [&mut self.before, &mut self.after] {
-            all.extend(told.side.services(space, interfaces).into_iter().map(|(_, set)| set));
-            for (chain, compiled) in told.table(family, TableName::Nat).chains().iter().enumerate() {
+            let table = told.table(family, TableName::Nat);
+            let services = told.side.services(space, interfaces).into_iter();
+            all.extend(services.map(|service| {
+                let mut to = Vec::new();
+                service.chains.iter().for_each(|chain| destinations(table, *chain, &mut to));
+                Translated { set: service.set, to }
+            }));
+            for (chain, compiled) in table.chains().iter().enumerate() {
                 for (rule, ready) in compiled.rules.iter().enumerate() {
                     let of_service = matches!(compiled.chain.rules[rule].origin, Origin::Service(_));
-                    if matches!(ready.action, Some(Action::Dnat(_))) && !of_service {
-                        all.push(told.asked(space, TableName::Nat, chain, rule));
+                    if let Some(Action::Dnat(to)) = ready.action
+                        && !of_service
+                    {
+                        let set = told.asked(space, TableName::Nat, chain, rule);
+                        all.push(Translated { set, to: vec![to] });
                     }
                 }
             }
         }
-        let all = space.union_of(all);
-        forgotten(space, all, &[Field::State, Field::OutInterface, Field::InInterface])
+        for own in &mut all {
+            own.set = forgotten(space, own.set, &[Field::State, Field::OutInterface, Field::InInterface]);
+        }
+        all
+    }
+}
+
+/// Packets that get one of these destinations.
+struct Translated<'p> {
+    set: PacketSet,
+    to: Vec<&'p Translation>,
+}
+
+/// All destinations that a chain and those that it leads to may give. The depth is that of the chains.
+fn destinations<'p>(table: &Table<'p>, chain: usize, to: &mut Vec<&'p Translation>) {
+    for rule in &table.chain(chain).rules {
+        match (rule.action, rule.target) {
+            (Some(Action::Dnat(own)), _) if !to.contains(&&**own) => to.push(own),
+            (_, Some(target)) => destinations(table, target, to),
+            _ => {}
+        }
     }
 }
 
@@ -311,7 +344,7 @@ fn forgotten(space: &mut Space, set: PacketSet, fields: &[Field]) -> PacketSet {
 fn as_it_comes(
     space: &mut Space,
     met: PacketSet,
-    translated: PacketSet,
+    translated: &[Translated<'_>],
     sides: &[&Side<'_>],
     interfaces: &Interfaces,
 ) -> PacketSet {
@@ -344,9 +377,26 @@ fn as_it_comes(
     let no_out = space.with_value(Field::OutInterface, 0);
     let own = space.intersection(met, no_out);
     all.push(space.forget(own, Field::OutInterface));
-    // a translated packet may meet it with whatever destination
-    let anywhere = forgotten(space, met, &[Field::OutInterface, Field::Destination, Field::DestinationPort]);
-    all.push(space.intersection(anywhere, translated));
+    let met = space.union_of(all);
+    let mut all = vec![met];
+    for Translated { set, to } in translated {
+        let mut there = Vec::new();
+        for to in to {
+            let mut own = met;
+            if let Some((first, last)) = to.addresses {
+                let addresses = space.with(Field::Destination, &[(number(first), number(last))]);
+                own = space.intersection(own, addresses);
+            }
+            if let Some((first, last)) = to.ports {
+                let ports = space.with(Field::DestinationPort, &[(first.into(), last.into())]);
+                own = space.intersection(own, ports);
+            }
+            there.push(own);
+        }
+        let there = space.union_of(there);
+        let there = forgotten(space, there, &[Field::Destination, Field::DestinationPort]);
+        all.push(space.intersection(there, *set));
+    }
     space.union_of(all)
 }
 

@@ -5,7 +5,7 @@
 //! results if and only if its fate is not the same.
 
 use super::affected::affected;
-use super::side::Side;
+use super::side::{Side, Taken};
 use crate::ir::Family;
 use crate::kernel::Hook;
 use crate::kernel::conntrack::Connection;
@@ -34,6 +34,11 @@ impl Kind {
     /// All of them.
     pub const ALL: [Kind; 5] = [Kind::Widened, Kind::Narrowed, Kind::Came, Kind::Went, Kind::Otherwise];
 
+    /// Whether it is the state before that lets these packets through.
+    pub fn is_of_before(self) -> bool {
+        matches!(self, Kind::Narrowed | Kind::Went)
+    }
+
     /// The word.
     pub fn name(self) -> &'static str {
         match self {
@@ -56,16 +61,23 @@ pub struct Moved {
 }
 
 /// Flows through one side, and what they have in common.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Verdicts {
     /// everything
     pub flows: Vec<Flow>,
     /// packets for services, by their names
-    pub services: Rc<[(String, PacketSet)]>,
+    pub services: Rc<[Taken]>,
     /// packets that may be let through
     pub accepted: PacketSet,
     /// packets that may be lost
     lost: PacketSet,
+}
+
+impl Verdicts {
+    /// Whether each of these packets may be let through, and may be lost.
+    pub fn is_by_chance(&self, space: &mut Space, set: PacketSet) -> bool {
+        space.is_subset(set, self.accepted) && space.is_subset(set, self.lost)
+    }
 }
 
 /// Packets of one kind of connection.
@@ -83,30 +95,42 @@ pub struct Compared {
     pub sets: [PacketSet; Kind::ALL.len()],
 }
 
-/// The kinds of packets that are compared, apart.
+/// The kinds of packets that can be compared, apart.
 pub const CONNECTIONS: [Connection; 3] =
     [Connection::First, Connection::Answer, Connection::AnswerToUntracked];
 
-/// Compares what two nodes do with all packets of a family. A packet from a process has no interface.
+/// Compares what two nodes do with all packets of a family, for each kind of connection that is asked for. A packet
+/// from a process has no interface.
 pub fn compare(
     space: &mut Space,
     before: &Side<'_>,
     after: &Side<'_>,
     interfaces: &Interfaces,
     moved: &Moved,
+    connections: &[Connection],
 ) -> Vec<Compared> {
     let affected = affected(space, before, after, interfaces);
+    if affected.is_empty() {
+        let nothing = |connection: &Connection| Compared {
+            connection: *connection,
+            before: Verdicts::default(),
+            after: Verdicts::default(),
+            sent: affected,
+            sets: Default::default(),
+        };
+        return connections.iter().map(nothing).collect();
+    }
     let marked = Marked::new(space, before, after, interfaces, moved);
     let [old, new] = [before, after].map(|side| {
         let own = std::mem::replace(space, Space::new(space.family()));
-        let (own, verdicts) = verdicts(own, side, interfaces, affected);
+        let (own, verdicts) = verdicts(own, side, interfaces, affected, connections);
         *space = own;
         verdicts
     });
     let mut compared: Vec<Compared> = Vec::new();
-    for ((connection, before), after) in CONNECTIONS.into_iter().zip(old).zip(new) {
-        let sets = marked.kinds(space, &before, &after);
-        compared.push(Compared { connection, before, after, sent: affected, sets });
+    for ((connection, before), after) in connections.iter().zip(old).zip(new) {
+        let sets = marked.kinds(space, *connection, &before, &after);
+        compared.push(Compared { connection: *connection, before, after, sent: affected, sets });
     }
     compared
 }
@@ -117,16 +141,17 @@ fn verdicts(
     side: &Side<'_>,
     interfaces: &Interfaces,
     affected: PacketSet,
-) -> (Space, [Verdicts; 3]) {
+    connections: &[Connection],
+) -> (Space, Vec<Verdicts>) {
     let mut space = space;
-    let services: Rc<[(String, PacketSet)]> = side.services(&mut space, interfaces).into();
+    let services: Rc<[Taken]> = side.services(&mut space, interfaces).into();
     let mut symbolic = side.symbolic(space, interfaces, Attribution::Walk);
-    let all = CONNECTIONS.map(|connection| {
+    let all = connections.iter().map(|connection| {
         let mut flows = Vec::new();
         for arrival in [Arrival::Outside, Arrival::Process] {
             let set = arriving(&mut symbolic.space, interfaces, arrival);
             let set = symbolic.space.intersection(set, affected);
-            flows.extend(symbolic.send(set, arrival, connection));
+            flows.extend(symbolic.send(set, arrival, *connection));
         }
         let sets = |accepted: bool| {
             let own = flows.iter().filter(move |flow| is_accepted(flow) == accepted);
@@ -137,6 +162,7 @@ fn verdicts(
         let lost = symbolic.space.union_of(lost);
         Verdicts { flows, services: services.clone(), accepted, lost }
     });
+    let all = all.collect();
     (symbolic.space, all)
 }
 
@@ -194,14 +220,25 @@ impl Marked {
             );
             space.union_of([source, destination, came])
         };
-        let (went, came) = (pods(before, after, &moved.went), pods(after, before, &moved.came));
+        let (went, came) = match (before.own.absent, after.own.absent) {
+            (false, false) => (pods(before, after, &moved.went), pods(after, before, &moved.came)),
+            // everything that a node does comes and goes with it
+            (true, _) => (PacketSet::NONE, PacketSet::ALL),
+            (_, true) => (PacketSet::ALL, PacketSet::NONE),
+        };
         let [old, new] = [before, after].map(|side| side.services(space, interfaces));
         let served = lone(space, &new, &old);
         let unserved = lone(space, &old, &new);
         Marked { came, went, served, unserved }
     }
 
-    fn kinds(&self, space: &mut Space, before: &Verdicts, after: &Verdicts) -> [PacketSet; 5] {
+    fn kinds(
+        &self,
+        space: &mut Space,
+        connection: Connection,
+        before: &Verdicts,
+        after: &Verdicts,
+    ) -> [PacketSet; 5] {
         let left = changed(space, before, after);
         let came = space.intersection(left, self.came);
         let left = space.difference(left, came);
@@ -213,8 +250,13 @@ impl Marked {
             left = space.difference(left, own);
             own
         };
-        let opened = take(space, [self.served, after.accepted]);
-        let closed = take(space, [self.unserved, before.accepted]);
+        // a service takes first packets; the others go where their connection does
+        let (served, unserved) = match connection {
+            Connection::First => (self.served, self.unserved),
+            Connection::Answer | Connection::AnswerToUntracked => Default::default(),
+        };
+        let opened = take(space, [served, after.accepted]);
+        let closed = take(space, [unserved, before.accepted]);
         let (more, less) = (rises(space, before, after), rises(space, after, before));
         let more = take(space, [more, PacketSet::ALL]);
         let less = take(space, [less, PacketSet::ALL]);
@@ -250,8 +292,8 @@ fn rises(space: &mut Space, before: &Verdicts, after: &Verdicts) -> PacketSet {
 }
 
 /// Packets for the services that only one side has.
-fn lone(space: &mut Space, own: &[(String, PacketSet)], other: &[(String, PacketSet)]) -> PacketSet {
-    let lone = own.iter().filter(|(name, _)| other.iter().all(|(there, _)| there != name));
-    let lone: Vec<PacketSet> = lone.map(|(_, set)| *set).collect();
+fn lone(space: &mut Space, own: &[Taken], other: &[Taken]) -> PacketSet {
+    let lone = own.iter().filter(|own| other.iter().all(|there| there.entry != own.entry));
+    let lone: Vec<PacketSet> = lone.map(|own| own.set).collect();
     space.union_of(lone)
 }

@@ -2,6 +2,8 @@
 
 use super::objects::{ObjectChange, What};
 use super::rules::RuleChange;
+use super::services::ServiceChange;
+use super::side::Entry;
 use super::{Answer, Change, Difference, End, Witness, sentence, text};
 use crate::diagnostic::render::SourceLines;
 use crate::diagnostic::render::json::{Entry as DiagnosticEntry, Place};
@@ -25,6 +27,7 @@ pub struct Document<'a> {
     nodes_gone: &'a [String],
     nodes_new: &'a [String],
     changes: Vec<ChangeEntry<'a>>,
+    services: Vec<ServiceEntry<'a>>,
     objects: Vec<ObjectEntry<'a>>,
     rules: Vec<RuleEntry<'a>>,
     findings: Vec<DiagnosticEntry<'a>>,
@@ -38,9 +41,10 @@ struct Versions {
     differ_in: Vec<&'static str>,
 }
 
-/// Puts everything into its form.
+/// Puts everything into its form. `known` says of each change whether the baseline has it.
 pub fn document<'a>(
     difference: &'a Difference,
+    known: &[bool],
     findings: Vec<DiagnosticEntry<'a>>,
     diagnostics: Vec<DiagnosticEntry<'a>>,
     sources: &'a dyn SourceLines,
@@ -58,7 +62,13 @@ pub fn document<'a>(
         not_walked: &difference.not_walked,
         nodes_gone: gone,
         nodes_new: new,
-        changes: difference.changes.iter().map(|change| ChangeEntry::new(change, sources)).collect(),
+        changes: difference
+            .changes
+            .iter()
+            .zip(known)
+            .map(|(change, known)| ChangeEntry::new(change, *known, sources))
+            .collect(),
+        services: difference.services.iter().map(|service| ServiceEntry::new(service, sources)).collect(),
         objects: difference.objects.iter().map(|object| ObjectEntry::new(object, sources)).collect(),
         rules: difference.rules.iter().map(RuleEntry::new).collect(),
         findings,
@@ -82,9 +92,13 @@ struct ChangeEntry<'a> {
     direction: Option<&'static str>,
     ends: Vec<EndEntry<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    service: Option<&'a str>,
+    service: Option<String>,
     families: Vec<&'static str>,
     packets: &'a str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    by_chance: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    known: bool,
     boxes: Vec<BoxEntry>,
     whole: bool,
     selected: Vec<SelectedEntry<'a>>,
@@ -92,7 +106,7 @@ struct ChangeEntry<'a> {
 }
 
 impl<'a> ChangeEntry<'a> {
-    fn new(change: &'a Change, sources: &'a dyn SourceLines) -> Self {
+    fn new(change: &'a Change, known: bool, sources: &'a dyn SourceLines) -> Self {
         let of = change.witness.family;
         ChangeEntry {
             kind: change.kind.name(),
@@ -107,9 +121,11 @@ impl<'a> ChangeEntry<'a> {
                 Direction::Egress => "egress",
             }),
             ends: change.ends.iter().map(EndEntry::new).collect(),
-            service: change.service.as_deref(),
+            service: change.service.as_ref().map(Entry::to_string),
             families: change.families.iter().map(|own| family(*own)).collect(),
             packets: &change.packets,
+            by_chance: change.by_chance,
+            known,
             boxes: change.boxes.iter().map(|cube| BoxEntry::new(cube, of)).collect(),
             whole: change.whole,
             selected: change
@@ -123,6 +139,20 @@ impl<'a> ChangeEntry<'a> {
                 .collect(),
             witness: WitnessEntry::new(&change.witness, sources),
         }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct ServiceEntry<'a> {
+    name: &'a str,
+    what: &'a [String],
+    #[serde(flatten)]
+    at: Place<'a>,
+}
+
+impl<'a> ServiceEntry<'a> {
+    fn new(service: &'a ServiceChange, sources: &'a dyn SourceLines) -> Self {
+        ServiceEntry { name: &service.name, what: &service.what, at: Place::new(service.at, sources) }
     }
 }
 

@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `objects` | objects that came, went, were renamed or changed |
+//! | `services` | services that take other packets, or send them elsewhere |
 //! | `side` | one of the two nodes that are compared |
 //! | `affected` | packets whose fate can be another one at all |
 //! | `exact` | the exact sets of packets whose fate changes |
@@ -11,19 +12,20 @@
 //! | `node` | what changes for packets of a node, each with a witness |
 //! | `rules` | chains, rules and members of sets |
 //! | `sentence` | the answer in a sentence |
-//! | `text`, `json`, `findings` | the forms for people, for programs, and for reports |
+//! | `text`, `json`, `document` | the forms for people, for programs, and for reports |
 //!
 //! Both states are read after each other into one list of files, so that a place is a place in one of them.
 
 mod affected;
+pub mod document;
 pub mod exact;
-pub mod findings;
 pub mod json;
 mod node;
 pub mod objects;
 mod parts;
 pub mod rules;
 mod sentence;
+pub mod services;
 pub mod side;
 pub mod text;
 mod words;
@@ -42,12 +44,13 @@ use exact::Moved;
 use objects::{Noted, ObjectChange};
 use rayon::prelude::*;
 use rules::RuleChange;
-use side::Compiled;
+use services::ServiceChange;
+use side::{Compiled, Entry};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use words::Names;
 
-/// Nodes whose packets are compared, at most; of the others only rules are.
+/// Nodes whose packets are compared, at most; of others that both states have only rules are.
 pub const NODES: usize = 64;
 
 /// Everything that differs.
@@ -55,16 +58,20 @@ pub const NODES: usize = 64;
 pub struct Difference {
     /// what changes for packets; the same on several endpoints and nodes is one
     pub changes: Vec<Change>,
+    /// services that take other packets, or send them elsewhere
+    pub services: Vec<ServiceChange>,
     /// objects that are not what they were
     pub objects: Vec<ObjectChange>,
     /// chains and sets that are not what they were
     pub rules: Vec<RuleChange>,
     /// nodes that were compared
     pub nodes: Vec<String>,
-    /// nodes of which only rules were compared, because there are too many
+    /// nodes whose packets were not compared, because there are too many
     pub not_walked: Vec<String>,
     /// nodes that are there on one side only: before, and after
     pub lone_nodes: [Vec<String>; 2],
+    /// how many of the files are of the state before; those after them are of the other
+    pub files_before: usize,
     /// the texts of both are the same
     pub same_text: bool,
     /// the versions of Calico before and after, if they are known
@@ -105,11 +112,13 @@ pub struct Change {
     /// whose packets they are
     pub ends: Vec<End>,
     /// the service that they are for
-    pub service: Option<String>,
+    pub service: Option<Entry>,
     /// the families
     pub families: Vec<Family>,
     /// the packets in words
     pub packets: String,
+    /// on one side they are let through or not by chance, by the endpoint that they get
+    pub by_chance: bool,
     /// the packets at the first end, in the first family, as boxes
     pub boxes: Vec<Cube>,
     /// whether these boxes are all
@@ -169,6 +178,21 @@ pub struct Answer {
     pub accepted: bool,
     /// the rule that decides
     pub rule: Option<Rule>,
+    /// the rules that noted a verdict on the way, in order, and the one that decides
+    pub steps: Vec<Rule>,
+}
+
+impl Change {
+    /// The rule that lets packets through which were refused, where that is not the one that decides in the end: the
+    /// first on the way that was not met before.
+    pub fn opened_by(&self) -> Option<&Rule> {
+        let Witness { before, after, .. } = &self.witness;
+        let is_met =
+            |rule: &Rule| before.steps.iter().any(|own| (own.table, &own.text) == (rule.table, &rule.text));
+        let first = after.steps.iter().find(|rule| rule.at.is_some() && !is_met(rule));
+        let decides = |rule: &&Rule| after.rule.as_ref().is_some_and(|own| own.text == rule.text);
+        first.filter(|rule| self.kind == Kind::Widened && !decides(rule))
+    }
 }
 
 /// A rule that decides.
@@ -219,15 +243,17 @@ pub fn compare(
         .map(|node| {
             let (old, new) = (compile(before, node)?, compile(after, node)?);
             let rules = rules::compare(node, &old.program, &new.program);
-            let same = rules.is_empty() && old.routes == new.routes && {
-                rules::compare(node, &old.with_proxy, &new.with_proxy).is_empty()
-            };
+            let same = rules.is_empty()
+                && old.routes == new.routes
+                && rules::same_chains(&old.with_proxy, &new.with_proxy);
             Some((*node, rules, (!same).then_some((old, new))))
         })
         .collect();
     let mut difference = Difference {
         objects: objects::compare(before.noted, after.noted),
+        services: services::compare(before.cluster.resources(), after.cluster.resources(), &names),
         lone_nodes: [old.difference(&new).cloned().collect(), new.difference(&old).cloned().collect()],
+        files_before: before.digests.len(),
         same_text: before.digests == after.digests,
         ..Difference::default()
     };
@@ -242,6 +268,17 @@ pub fn compare(
         }
     }
     difference.rules = rules::fold(rules);
+    for (state, lone, is_new) in [(before, &old, false), (after, &new, true)] {
+        for node in lone.iter().filter(|node| !both.contains(node)) {
+            difference.nodes.push(node.clone());
+            if walked.len() == NODES {
+                difference.not_walked.push(node.clone());
+            } else if let Some(own) = compile(state, node) {
+                let other = Compiled::absent(&own);
+                walked.push(if is_new { (other, own) } else { (own, other) });
+            }
+        }
+    }
     let changes = walked.par_iter().map(|(old, new)| node::changes(old, new, &moved, &names));
     difference.changes = fold(changes.collect::<Vec<_>>().into_iter().flatten());
     difference
@@ -273,10 +310,12 @@ fn fold(changes: impl Iterator<Item = Change>) -> Vec<Change> {
             (
                 change.kind,
                 change.connection,
-                change.direction,
+                // of a service it is not told
+                change.direction.filter(|_| change.service.is_none()),
                 class,
-                &change.service,
+                change.service.as_ref().map(Entry::to_string),
                 &change.packets,
+                change.by_chance,
                 selected
             )
         );
@@ -303,7 +342,7 @@ fn fold(changes: impl Iterator<Item = Change>) -> Vec<Change> {
     folded.sort_by_key(|change| {
         let selected = change.selected.iter().any(|policy| policy.only_allows);
         let later = change.connection != Connection::First;
-        (later, !selected, change.kind, change.service.is_none())
+        (later, !selected, change.kind, change.by_chance, change.service.is_none())
     });
     folded
 }

@@ -2,7 +2,7 @@
 
 use super::exact::{self, Kind, Moved};
 use super::parts::{self, Both, Endpoint, Place};
-use super::side::{self, Compiled, Side};
+use super::side::{self, Compiled, Entry, Side};
 use super::words::{self, Names};
 use super::{Answer, Change, End, Rule, Selected, Witness};
 use crate::emit::{origin, saved_rule};
@@ -41,11 +41,14 @@ pub fn changes(old: &Compiled, new: &Compiled, moved: &Moved, names: &Names) -> 
 /// A part, before it is told.
 struct Found {
     kind: Kind,
-    service: Option<String>,
+    service: Option<Entry>,
     connection: Connection,
     place: Place,
     set: PacketSet,
+    /// packets that come in where their source is at home, on the side that lets the part through
+    home: PacketSet,
     kept: Option<(PacketSet, PacketSet)>,
+    by_chance: bool,
     packet: Values,
 }
 
@@ -56,10 +59,14 @@ fn of_family(both: &Both<'_, '_>, family: Family, moved: &Moved, names: &Names) 
         return Vec::new();
     }
     let mut answers = Vec::new();
-    for side in [both.before, both.after] {
+    for (side, own) in [(both.before, Kind::Narrowed), (both.after, Kind::Widened)] {
         let verdicts = verdict_marks(&side.own.view);
         let mut symbolic = side.symbolic(space, both.interfaces, Attribution::On { verdicts });
-        let told = |one: &Found| answer(side, &mut symbolic, both.interfaces, one.connection, &one.packet);
+        let told = |one: &Found| {
+            // of several fates, the one that makes the difference
+            let prefers = matches!(one.kind, Kind::Widened | Kind::Narrowed).then_some(one.kind == own);
+            answer(side, &mut symbolic, both.interfaces, one.connection, &one.packet, prefers)
+        };
         answers.push(found.iter().map(told).collect::<Vec<_>>());
         space = symbolic.space;
     }
@@ -70,37 +77,43 @@ fn of_family(both: &Both<'_, '_>, family: Family, moved: &Moved, names: &Names) 
 }
 
 fn found(both: &Both<'_, '_>, space: &mut Space, moved: &Moved) -> Vec<Found> {
-    let compared = exact::compare(space, both.before, both.after, both.interfaces, moved);
+    // where all is tracked, answers are let through with what they answer
     let untracked = both.before.own.has_untracked() || both.after.own.has_untracked();
+    let connections: &[Connection] = if untracked { &exact::CONNECTIONS } else { &[Connection::First] };
+    let compared = exact::compare(space, both.before, both.after, both.interfaces, moved, connections);
+    if compared.iter().flat_map(|own| own.sets).all(|set| set.is_empty()) {
+        return Vec::new();
+    }
+    let homes = [both.before, both.after].map(|side| at_home(space, &side.kernel.routes, both.interfaces));
     let mut found = Vec::new();
     // what holds for the first packet of a connection is not said again for others
     let mut said = [PacketSet::NONE; Kind::ALL.len()];
     for mut compared in compared {
-        if compared.connection != Connection::First && !untracked {
-            continue;
-        }
         for kind in Kind::ALL {
             let own = &mut compared.sets[kind as usize];
             *own = space.difference(*own, said[kind as usize]);
             said[kind as usize] = space.union(said[kind as usize], *own);
         }
         for kind in Kind::ALL {
-            let letting = both.letting(kind);
+            let home = homes[usize::from(!kind.is_of_before())];
             for (place, set) in both.part(space, &compared, kind) {
-                let Some(packet) = typical(space, set, &letting.kernel.routes, both.interfaces) else {
+                let Some(packet) = typical(space, set, home) else {
                     continue;
                 };
                 let kept = match kind {
                     Kind::Widened | Kind::Narrowed => kept(both, space, &compared, &place),
                     Kind::Came | Kind::Went | Kind::Otherwise => None,
                 };
-                let own = match kind {
-                    Kind::Narrowed | Kind::Went => &compared.before.services,
-                    _ => &compared.after.services,
+                let own = if kind.is_of_before() { &compared.before } else { &compared.after };
+                // let through on both sides, but on one of them not by every endpoint that they may get
+                let by_chance = match kind {
+                    Kind::Widened => compared.before.is_by_chance(space, set),
+                    Kind::Narrowed => compared.after.is_by_chance(space, set),
+                    Kind::Came | Kind::Went | Kind::Otherwise => false,
                 };
-                let service = place.service.map(|number| own[number].0.clone());
+                let service = place.service.map(|number| own.services[number].entry.clone());
                 let connection = compared.connection;
-                found.push(Found { kind, service, connection, place, set, kept, packet });
+                found.push(Found { kind, service, connection, place, set, home, kept, by_chance, packet });
             }
         }
     }
@@ -142,9 +155,9 @@ fn kept(
 
 /// A packet of the set that people know: of TCP, from a port that clients have, to one that servers have, on the
 /// interface on which its source is at home; as far as there is one.
-fn typical(space: &mut Space, set: PacketSet, routes: &Routes, interfaces: &Interfaces) -> Option<Values> {
+fn typical(space: &mut Space, set: PacketSet, home: PacketSet) -> Option<Values> {
     let family = space.family();
-    let mut wanted = vec![at_home(space, routes, interfaces)];
+    let mut wanted = vec![home];
     wanted.extend([TCP, UDP].map(|protocol| space.with_value(Field::Protocol, u128::from(protocol))));
     let with_ports = space.with(Field::Protocol, &[(TCP.into(), TCP.into()), (UDP.into(), UDP.into())]);
     for (field, ports) in [
@@ -197,6 +210,18 @@ fn at_home(space: &mut Space, routes: &Routes, interfaces: &Interfaces) -> Packe
     space.union_of(home)
 }
 
+/// Packets that come in where their source is at home, of those that come in at a place.
+fn can_come(space: &mut Space, home: PacketSet, both: &Both<'_, '_>, place: &Place) -> PacketSet {
+    let interface = match (&place.endpoint, place.direction) {
+        (Endpoint::Interface(name), Some(Direction::Ingress))
+        | (Endpoint::Pod(name), Some(Direction::Egress)) => both.interfaces.number(name),
+        (Endpoint::Node, Some(Direction::Egress)) => 0,
+        _ => return home,
+    };
+    let came = space.with_value(Field::InInterface, u128::from(interface));
+    space.intersection(home, came)
+}
+
 /// What a side does with one packet.
 fn answer(
     side: &Side<'_>,
@@ -204,6 +229,7 @@ fn answer(
     interfaces: &Interfaces,
     connection: Connection,
     packet: &Values,
+    accepted: Option<bool>,
 ) -> Answer {
     let process = packet[Field::InInterface as usize] == 0;
     let fields = Field::ALL.map(|field| symbolic.space.with_value(field, packet[field as usize]));
@@ -211,8 +237,15 @@ fn answer(
     let arrival = if process { Arrival::Process } else { Arrival::Outside };
     let family = symbolic.space.family();
     let flows = symbolic.send(set, arrival, connection);
-    let Some((flow, fate)) = flows.iter().find_map(|flow| Some((flow, flow.fate?))) else {
-        return Answer { fate: "no packet of this kind".to_owned(), accepted: false, rule: None };
+    let mut fates: Vec<_> = flows.iter().filter_map(|flow| Some((flow, flow.fate?))).collect();
+    fates.sort_by_key(|(flow, _)| accepted.is_some_and(|wanted| exact::is_accepted(flow) != wanted));
+    let Some((flow, fate)) = fates.first().copied() else {
+        return Answer {
+            fate: "no packet of this kind".to_owned(),
+            accepted: false,
+            rule: None,
+            steps: Vec::new(),
+        };
     };
     let out = match fate {
         Fate::Forwarded(number) | Fate::Sent(number) => interfaces.name(number),
@@ -223,13 +256,18 @@ fn answer(
         Step { table: at.table, chain, rule: &chain.rules[at.rule] }
     };
     let steps: Vec<Step<'_>> = flow.by.iter().map(step).collect();
-    let rule = deciding(&steps, fate).map(|step| Rule {
+    let rule = |step: &Step<'_>| Rule {
         table: step.table,
         text: saved_rule(step.chain, &crate::ir::Rule { hash: None, ..step.rule.clone() }, family),
         reason: reason(step),
         at: step.rule.origin.at().filter(|at| at.line > 0),
-    });
-    Answer { fate: in_words(fate, &out, ""), accepted: exact::is_accepted(flow), rule }
+    };
+    Answer {
+        fate: in_words(fate, &out, ""),
+        accepted: exact::is_accepted(flow),
+        rule: deciding(&steps, fate).map(rule),
+        steps: steps.iter().map(rule).collect(),
+    }
 }
 
 /// What stands for no rule of a policy says in its own words what it is there for.
@@ -250,7 +288,7 @@ fn told(
     (before, after): (Answer, Answer),
     names: &Names,
 ) -> Change {
-    let Found { kind, service, connection, place, set, kept, packet } = found;
+    let Found { kind, service, connection, place, set, home, kept, by_chance, packet } = found;
     let letting = both.letting(kind);
     let local = space.with(Field::Destination, &letting.kernel.routes.local_ranges(space.family()));
     let to_node = space.is_subset(set, local);
@@ -264,14 +302,14 @@ fn told(
     };
     let more = kind == Kind::Widened;
     // what comes from where it cannot come from is not worth a word
-    let home = at_home(space, &letting.kernel.routes, both.interfaces);
     let plain = space.intersection(set, home);
+    let can_come = can_come(space, home, both, &place);
     let told = match plain.is_empty() {
-        true => words::Told { set, kept, more, settled },
+        true => words::Told { set, kept, more, settled, can_come: None },
         false => {
             let kept =
                 kept.map(|(kept, rest)| (space.intersection(kept, home), space.intersection(rest, home)));
-            words::Told { set: plain, kept, more, settled }
+            words::Told { set: plain, kept, more, settled, can_come: Some(can_come) }
         }
     };
     let direction = if place.service.is_some() { Some(Direction::Ingress) } else { place.direction };
@@ -296,6 +334,7 @@ fn told(
         service,
         families: vec![space.family()],
         packets: text,
+        by_chance,
         boxes,
         whole,
         witness: Witness {

@@ -8,6 +8,7 @@ use super::side::Side;
 use crate::ir::{Family, Origin, TableName};
 use crate::kernel::Hook;
 use crate::kernel::conntrack::Connection;
+use crate::kernel::route::LOOPBACK;
 use crate::kernel::symbolic::{Arrival, Attribution, Fate, Flow, Interfaces, RuleRef};
 use crate::model::calico::Direction;
 use crate::resolve::view::PolicyId;
@@ -52,27 +53,18 @@ pub type Parts = IndexMap<Place, PacketSet>;
 impl<'k, 'p> Both<'k, 'p> {
     /// The side that lets packets of a kind through.
     pub fn letting(&self, kind: Kind) -> &'k Side<'p> {
-        match kind {
-            Kind::Narrowed | Kind::Went => self.before,
-            Kind::Widened | Kind::Came | Kind::Otherwise => self.after,
-        }
+        if kind.is_of_before() { self.before } else { self.after }
     }
 
     /// The side that refuses them.
     fn refusing(&self, kind: Kind) -> &'k Side<'p> {
-        match kind {
-            Kind::Narrowed | Kind::Went => self.after,
-            Kind::Widened | Kind::Came | Kind::Otherwise => self.before,
-        }
+        if kind.is_of_before() { self.after } else { self.before }
     }
 
     /// Parts the packets of a kind.
     pub fn part(&self, space: &mut Space, compared: &Compared, kind: Kind) -> Parts {
         let set = compared.sets[kind as usize];
-        let letting = match kind {
-            Kind::Narrowed | Kind::Went => &compared.before,
-            _ => &compared.after,
-        };
+        let letting = if kind.is_of_before() { &compared.before } else { &compared.after };
         let mut parts = Parts::default();
         match kind {
             Kind::Otherwise => {
@@ -110,7 +102,18 @@ impl<'k, 'p> Both<'k, 'p> {
                 add(space, parts, place(pod.clone(), Some(direction), None), own);
             }
         }
-        add(space, parts, place(Endpoint::Node, None, None), left);
+        if !other.own.absent {
+            return add(space, parts, place(Endpoint::Node, None, None), left);
+        }
+        // a node that came or went, by its interfaces; its processes send what comes in on none. Over `lo` they only come
+        // in again, and of interfaces that it does not have there is nothing to tell
+        let interfaces = own.own.interfaces.iter().map(|interface| &*interface.name);
+        let interfaces = interfaces.filter(|name| *name != LOOPBACK).map(|name| self.interfaces.number(name));
+        let ways = interfaces.map(|number| (number, Direction::Ingress)).chain([(0, Direction::Egress)]);
+        for (number, direction) in ways {
+            let came = space.with_value(Field::InInterface, u128::from(number));
+            left = self.take(space, letting, left, (number, came), direction, parts);
+        }
     }
 
     fn of_policies(
@@ -167,7 +170,11 @@ impl<'k, 'p> Both<'k, 'p> {
         };
         let filter = at.table == TableName::Filter;
         match prefix(&chain.name) {
-            Some("tw") => self.by_out(space, letting, set, Direction::Ingress, parts),
+            Some("tw") => match self.pod_of(&chain.name) {
+                // where a service may choose others, whom packets reach where they are let through says too little
+                Some(pod) => self.add_by_service(space, letting, set, &pod, Some(Direction::Ingress), parts),
+                None => self.by_out(space, letting, set, Direction::Ingress, parts),
+            },
             Some("fw") => self.by_in(space, letting, set, Direction::Egress, parts),
             Some("fh" | "fhfw") => self.by_in(space, letting, set, Direction::Ingress, parts),
             Some("th" | "thfw") => self.by_out(space, letting, set, Direction::Egress, parts),
@@ -247,6 +254,14 @@ impl<'k, 'p> Both<'k, 'p> {
         self.add_by_service(space, letting, left, &Endpoint::Node, Some(direction), parts);
     }
 
+    /// The pod whose chain it is, as Felix names it: `cali-tw-cali1234`.
+    fn pod_of(&self, chain: &str) -> Option<Endpoint> {
+        let interface = chain.splitn(3, '-').nth(2)?;
+        let is_there =
+            [self.before, self.after].iter().any(|side| side.own.inside().any(|own| own == interface));
+        is_there.then(|| Endpoint::Pod(interface.into()))
+    }
+
     fn endpoint(&self, interface: &str) -> Endpoint {
         let is_pod = |side: &Side<'_>| side.own.inside().any(|name| name == interface);
         match interface {
@@ -268,8 +283,8 @@ impl<'k, 'p> Both<'k, 'p> {
         let mut left = set;
         // what a pod sends to a service is told with the rest that it sends
         let told = direction != Some(Direction::Egress);
-        for (number, (_, taken)) in letting.services.iter().enumerate().filter(|_| told) {
-            let own = space.intersection(left, *taken);
+        for (number, taken) in letting.services.iter().enumerate().filter(|_| told) {
+            let own = space.intersection(left, taken.set);
             left = space.difference(left, own);
             add(space, parts, place(endpoint.clone(), direction, Some(number)), own);
         }

@@ -92,6 +92,16 @@ pub fn compare(node: &str, old: &Program, new: &Program) -> Vec<RuleChange> {
     changes
 }
 
+/// Whether no chain differs.
+pub fn same_chains(old: &Program, new: &Program) -> bool {
+    [(&old.v4, &new.v4), (&old.v6, &new.v6)].into_iter().all(|(old, new)| {
+        TableName::ALL.iter().all(|table| {
+            let (old, new) = (by_name(old, *table), by_name(new, *table));
+            old == new
+        })
+    })
+}
+
 fn chains(node: &str, table: TableName, old: &RuleSet, new: &RuleSet, changes: &mut Vec<RuleChange>) {
     let family = new.family;
     let (old, new) = (by_name(old, table), by_name(new, table));
@@ -181,9 +191,9 @@ fn differing(old: &[String], new: &[String]) -> Vec<String> {
 }
 
 fn sets(node: &str, old: &[IpSet], new: &[IpSet], changes: &mut Vec<RuleChange>) {
-    let by_name = |sets: &[IpSet]| -> BTreeMap<Arc<str>, IpSet> {
-        sets.iter().map(|set| (set.name.clone(), set.clone())).collect()
-    };
+    fn by_name(sets: &[IpSet]) -> BTreeMap<&str, &IpSet> {
+        sets.iter().map(|set| (&*set.name, set)).collect()
+    }
     let members = |set: &IpSet| {
         let mut all = Vec::with_capacity(set.len());
         each_member(set, |member| all.push(member.to_owned()));
@@ -206,6 +216,8 @@ fn sets(node: &str, old: &[IpSet], new: &[IpSet], changes: &mut Vec<RuleChange>)
     for (name, set) in &old {
         match new.get(name) {
             None => push(Fate::Removed, set, signed('-', members(set))),
+            // nearly all sets are the same, and large ones take long to write
+            Some(there) if there.members == set.members => {}
             Some(there) => {
                 let lines = differing(&members(set), &members(there));
                 if !lines.is_empty() {

@@ -1,6 +1,7 @@
 //! The answer in a sentence: who can now reach what, who lost it, or that nothing changes.
 
 use super::objects::What;
+use super::services::ServiceChange;
 use super::words::{counted, list};
 use super::{Change, Difference, End, Kind};
 use crate::kernel::conntrack::Connection;
@@ -11,14 +12,16 @@ const TOLD: usize = 3;
 
 /// What changes for packets.
 pub fn first(difference: &Difference) -> String {
-    let mut text = if difference.changes.is_empty() { nothing(difference) } else { changes(difference) };
+    let packets = if difference.changes.is_empty() { nothing(difference) } else { changes(difference) };
+    let mut told: Vec<String> = difference.services.iter().take(TOLD).map(ServiceChange::sentence).collect();
+    told.extend(more(difference.services.len(), "service"));
     let [gone, new] = &difference.lone_nodes;
-    for (nodes, word) in [(new, "new"), (gone, "gone")] {
-        if !nodes.is_empty() {
-            let verb = if nodes.len() == 1 { "is" } else { "are" };
-            text.push_str(&format!("; {} {verb} {word}, and not compared", counted("node", nodes)));
-        }
+    for (nodes, word) in [(new, "new"), (gone, "gone")].into_iter().filter(|(nodes, _)| !nodes.is_empty()) {
+        let verb = if nodes.len() == 1 { "is" } else { "are" };
+        told.push(format!("{} {verb} {word}", counted("node", nodes)));
     }
+    told.push(packets);
+    let mut text = told.join("; ");
     if !difference.not_walked.is_empty() {
         let (walked, all) = (difference.nodes.len() - difference.not_walked.len(), difference.nodes.len());
         text.push_str(&format!("; packets were compared on {walked} of {all} nodes"));
@@ -28,12 +31,16 @@ pub fn first(difference: &Difference) -> String {
 
 fn changes(difference: &Difference) -> String {
     let mut told: Vec<String> = difference.changes.iter().take(TOLD).map(change).collect();
-    match difference.changes.len().saturating_sub(TOLD) {
-        0 => {}
-        1 => told.push("and 1 more change".to_owned()),
-        more => told.push(format!("and {more} more changes")),
-    }
+    told.extend(more(difference.changes.len(), "change"));
     told.join("; ")
+}
+
+fn more(count: usize, word: &str) -> Option<String> {
+    match count.saturating_sub(TOLD) {
+        0 => None,
+        1 => Some(format!("and 1 more {word}")),
+        more => Some(format!("and {more} more {word}s")),
+    }
 }
 
 /// One change.
@@ -64,14 +71,10 @@ fn plain(change: &Change) -> String {
     let subject = subject(change);
     let packets = &change.packets;
     let one = change.service.is_some() || change.ends.len() == 1;
-    let reached = match change.kind {
-        Kind::Widened | Kind::Came => "can now be reached",
-        _ => "can no longer be reached",
-    };
-    let reach = match change.kind {
-        Kind::Widened | Kind::Came => "can now reach",
-        _ => "can no longer reach",
-    };
+    let more = matches!(change.kind, Kind::Widened | Kind::Came);
+    let can = if more { "can now" } else { "can no longer" };
+    let always = if change.by_chance { " always" } else { "" };
+    let (reached, reach) = (format!("{can}{always} be reached"), format!("{can}{always} reach"));
     let text = match (change.direction, change.kind, &change.service) {
         (_, Kind::Otherwise, _) => {
             format!("{subject} still {} {packets}, but otherwise", if one { "handles" } else { "handle" })
@@ -148,6 +151,9 @@ fn nothing(difference: &Difference) -> String {
             false => "nothing changes: only formatting, comments or the order of objects and keys differ"
                 .to_owned(),
         };
+    }
+    if !difference.services.is_empty() {
+        return "no packet is let through or refused that was not".to_owned();
     }
     if objects.is_empty() {
         return "nothing changes for packets".to_owned();

@@ -1,7 +1,8 @@
 //! One of the two nodes that are compared: its rules, sets, addresses, routes and services.
 
+use crate::diagnostic::Location;
 use crate::felix;
-use crate::ir::{Action, Family, Origin, Program, TableName};
+use crate::ir::{Action, Family, Origin, Program, RuleSet, TableName};
 use crate::kernel::route::Routes;
 use crate::kernel::symbolic::{Attribution, Interfaces, Matches, Symbolic};
 use crate::kernel::{Kernel, Machine};
@@ -12,6 +13,7 @@ use crate::space::{Field, PacketSet, Space};
 use crate::syntax::ip_route::Route;
 use crate::trace::words;
 use crate::trace::{assume, journey};
+use std::fmt;
 
 /// What a node is to have.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub struct Compiled {
     pub routes: Vec<Route>,
     /// its interfaces, those of tunnels among them
     pub interfaces: Vec<Interface>,
+    /// there is no such node on this side
+    pub absent: bool,
 }
 
 impl Compiled {
@@ -36,7 +40,16 @@ impl Compiled {
         let program = felix::render(&view);
         let with_proxy = journey::with_kube_proxy(program.clone(), cluster, &view, &mut Vec::new());
         let interfaces = assume::interfaces(&view, given);
-        Compiled { view, program, with_proxy, routes, interfaces }
+        Compiled { view, program, with_proxy, routes, interfaces, absent: false }
+    }
+
+    /// The other side of a node that only one side has: it has no route, so no packet gets anywhere.
+    pub fn absent(there: &Compiled) -> Self {
+        let rules = |family| RuleSet { family, tables: Vec::new() };
+        let program = Program { v4: rules(Family::V4), v6: rules(Family::V6), sets: Vec::new() };
+        let view = NodeView { workloads: Vec::new(), ..there.view.clone() };
+        let (with_proxy, routes, interfaces) = (program.clone(), Vec::new(), Vec::new());
+        Compiled { view, program, with_proxy, routes, interfaces, absent: true }
     }
 
     /// Names of the interfaces of the node's pods.
@@ -50,6 +63,40 @@ impl Compiled {
         let mut rules = tables.flat_map(|table| &table.chains).flat_map(|chain| &chain.rules);
         rules.any(|rule| rule.action == Some(Action::NoTrack))
     }
+}
+
+/// What kube-proxy takes for a service. Two are the same wherever they are written.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// `node port 30080`
+    pub what: String,
+    /// the service, `namespace/name`
+    pub name: String,
+    /// where its port is written
+    pub at: Location,
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.what, &self.name) == (&other.what, &other.name)
+    }
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of service {}", self.what, self.name)
+    }
+}
+
+/// Packets that kube-proxy takes for a service.
+#[derive(Debug)]
+pub struct Taken {
+    /// what they are for
+    pub entry: Entry,
+    /// the packets, as they come in
+    pub set: PacketSet,
+    /// numbers of the chains of the nat table that give them their new destinations
+    pub chains: Vec<usize>,
 }
 
 /// A node, ready for packets.
@@ -87,13 +134,13 @@ impl<'p> Side<'p> {
         Symbolic::within(space, machine, &self.kernel.routes, interfaces, attribution)
     }
 
-    /// What kube-proxy takes, each with its name.
-    pub fn services(&self, space: &mut Space, interfaces: &Interfaces) -> Vec<(String, PacketSet)> {
+    /// What kube-proxy takes.
+    pub fn services(&self, space: &mut Space, interfaces: &Interfaces) -> Vec<Taken> {
         let family = space.family();
         let machine = self.machine(family);
         let mut matches = Matches::new(interfaces, Some(&self.kernel.routes));
         let local = space.with(Field::Destination, &self.kernel.routes.local_ranges(family));
-        let mut services: Vec<(String, PacketSet)> = Vec::new();
+        let mut services: Vec<Taken> = Vec::new();
         for compiled in machine.table(TableName::Nat).chains() {
             for (rule, ready) in compiled.chain.rules.iter().zip(&compiled.rules) {
                 let Origin::Service(about) = &rule.origin else { continue };
@@ -108,16 +155,21 @@ impl<'p> Side<'p> {
                 let Some(packet) = space.sample(set) else { continue };
                 let value = |field: Field| packet[field as usize];
                 let port = value(Field::DestinationPort);
-                let name = match kind {
-                    Kind::NodePort => format!("{} {port} of service {}", kind.name(), about.service),
+                let what = match kind {
+                    Kind::NodePort => format!("{} {port}", kind.name()),
                     _ => {
                         let address = words::address(value(Field::Destination), family);
-                        format!("{} {address} port {port} of service {}", kind.name(), about.service)
+                        format!("{} {address} port {port}", kind.name())
                     }
                 };
-                match services.iter_mut().find(|(own, _)| *own == name) {
-                    Some((_, own)) => *own = space.union(*own, set),
-                    None => services.push((name, set)),
+                let entry = Entry { what, name: about.service.to_string(), at: about.at };
+                let chain = ready.target;
+                match services.iter_mut().find(|own| own.entry == entry) {
+                    Some(own) => {
+                        own.set = space.union(own.set, set);
+                        own.chains.extend(chain);
+                    }
+                    None => services.push(Taken { entry, set, chains: chain.into_iter().collect() }),
                 }
             }
         }

@@ -13,51 +13,79 @@ use std::fmt::Write;
 
 /// Lines of one chain or set that are shown, at most.
 const LINES: usize = 40;
+/// The label of the rule that decides; on a terminal, the line before says what it is.
+const BY_RULE: &str = "by rule";
 
 /// The answer first, then packets, objects and rules; one line where nothing differs.
 pub fn text(difference: &Difference, sources: &dyn SourceLines) -> String {
     let mut out = format!("{}\n", printable(&difference.sentence()));
-    if difference.is_empty() {
-        versions(&mut out, difference);
-        return out;
-    }
     if !difference.changes.is_empty() {
         out.push_str("\npackets\n");
         difference.changes.iter().for_each(|change| one(&mut out, change, sources));
     }
-    let (policies, others): (Vec<&ObjectChange>, Vec<&ObjectChange>) =
-        difference.objects.iter().partition(|object| object.is_policy());
-    for (title, objects) in [("policies", policies), ("other objects", others)] {
-        if !objects.is_empty() {
-            let _ = write!(out, "\n{title}\n");
-            objects.into_iter().for_each(|change| object(&mut out, change, sources));
+    for (title, objects) in objects(difference) {
+        let _ = write!(out, "\n{title}\n");
+        objects.into_iter().for_each(|change| listed(&mut out, object(change, sources)));
+    }
+    for (nodes, rules) in rules(difference) {
+        let _ = write!(out, "\nrules of {}\n", printable(&counted("node", nodes)));
+        rules.into_iter().map(rule).for_each(|(heading, lines)| listed(&mut out, (heading, shown(lines))));
+    }
+    if let Some((names, rows)) = versions(difference) {
+        let _ = write!(out, "\nCalico {}\n", names.join(" and "));
+        for (question, answers) in rows {
+            let _ = writeln!(out, "  {question}");
+            for (name, answer) in names.iter().zip(answers) {
+                let _ = writeln!(out, "    {name:<8} {answer}");
+            }
         }
     }
-    let mut nodes: Vec<&[String]> = Vec::new();
-    for rule in &difference.rules {
-        if !nodes.contains(&&*rule.nodes) {
-            nodes.push(&rule.nodes);
-        }
-    }
-    for own in nodes {
-        let _ = write!(out, "\nrules of {}\n", printable(&counted("node", own)));
-        difference.rules.iter().filter(|rule| rule.nodes == own).for_each(|change| rule(&mut out, change));
-    }
-    versions(&mut out, difference);
     out
 }
 
-/// Of an upgrade, what holds in one version of Calico and not in the other.
-fn versions(out: &mut String, difference: &Difference) {
-    let Some([old, new]) = difference.versions.filter(|[old, new]| old != new) else { return };
-    let _ = write!(out, "\nCalico {} and {}\n", old.name(), new.name());
-    for row in &difference.facts {
-        let question: Vec<&str> = row.question.iter().map(|line| line.trim()).collect();
-        let _ = writeln!(out, "  {}", question.join(" ").trim_end_matches('.'));
-        for version in [old, new] {
-            let _ = writeln!(out, "    {:<8} {}", version.name(), row.words(version));
-        }
+fn listed(out: &mut String, (heading, lines): (String, Vec<String>)) {
+    let _ = writeln!(out, "  {}", printable(&heading));
+    for line in lines {
+        let _ = writeln!(out, "    {}", printable(&line));
     }
+}
+
+/// Objects that differ, under their titles: policies first.
+pub fn objects(difference: &Difference) -> impl Iterator<Item = (&'static str, Vec<&ObjectChange>)> {
+    let (policies, others) = difference.objects.iter().partition(|object| object.is_policy());
+    let titled: [(_, Vec<&ObjectChange>); 2] = [("policies", policies), ("other objects", others)];
+    titled.into_iter().filter(|(_, objects)| !objects.is_empty())
+}
+
+/// Chains and sets that differ, by the nodes that have them.
+pub fn rules(difference: &Difference) -> impl Iterator<Item = (&[String], Vec<&RuleChange>)> {
+    let mut by_nodes: indexmap::IndexMap<&[String], Vec<&RuleChange>> = indexmap::IndexMap::new();
+    for rule in &difference.rules {
+        by_nodes.entry(&rule.nodes).or_default().push(rule);
+    }
+    by_nodes.into_iter()
+}
+
+/// Lines as many as are shown.
+pub fn shown(mut lines: Vec<String>) -> Vec<String> {
+    let more = lines.len().saturating_sub(LINES);
+    lines.truncate(LINES);
+    lines.extend((more > 0).then(|| format!("and {more} more")));
+    lines
+}
+
+/// A question about Calico, and the answers of two versions.
+type Asked = (String, [&'static str; 2]);
+
+/// Of an upgrade, both versions of Calico, and questions that they answer otherwise.
+pub fn versions(difference: &Difference) -> Option<([&'static str; 2], Vec<Asked>)> {
+    let versions = difference.versions.filter(|[old, new]| old != new)?;
+    let rows = difference.facts.iter().map(|row| {
+        let question: Vec<&str> = row.question.iter().map(|line| line.trim()).collect();
+        let question = question.join(" ").trim_end_matches('.').to_owned();
+        (question, versions.map(|version| row.words(version)))
+    });
+    Some((versions.map(|version| version.name()), rows.collect()))
 }
 
 fn place(at: Location, sources: &dyn SourceLines) -> String {
@@ -70,20 +98,31 @@ fn one(out: &mut String, change: &Change, sources: &dyn SourceLines) {
         _ => "IPv4 and IPv6",
     };
     let _ = writeln!(out, "  {}, {families}: {}", change.kind.name(), printable(&sentence::change(change)));
+    for (label, text) in facts(change, sources) {
+        let label = if label == BY_RULE { "" } else { label };
+        let _ = writeln!(out, "    {label:<8} {}", printable(&text));
+    }
+}
+
+/// What is told of a change: the witness, and what becomes of it before and now.
+pub fn facts(change: &Change, sources: &dyn SourceLines) -> Vec<(&'static str, String)> {
     let Witness { before, after, .. } = &change.witness;
-    let mut fact = |label: &str, text: &str| {
-        let _ = writeln!(out, "    {label:<8} {}", printable(text));
-    };
-    fact("packet", &packet(&change.witness));
-    for (label, rule_label, answer) in [("before", "", before), ("now", "", after)] {
-        fact(label, &told(answer, sources));
+    let mut facts = vec![("packet", packet(&change.witness))];
+    for (label, answer) in [("before", before), ("now", after)] {
+        facts.push((label, told(answer, sources)));
         if let Some(rule) = &answer.rule {
-            fact(rule_label, &format!("{}: {}", rule.table.name(), rule.text));
+            facts.push((BY_RULE, format!("{}: {}", rule.table.name(), rule.text)));
         }
     }
-    for policy in &change.selected {
-        fact("selected", &format!("by {}, {}", policy.name, place(policy.at, sources)));
+    if let Some(rule) = change.opened_by() {
+        let at = rule.at.map(|at| format!(", {}", place(at, sources))).unwrap_or_default();
+        facts.push(("newly", format!("let through because of {}{at}", rule.reason)));
+        facts.push((BY_RULE, format!("{}: {}", rule.table.name(), rule.text)));
     }
+    for policy in &change.selected {
+        facts.push(("selected", format!("by {}, {}", policy.name, place(policy.at, sources))));
+    }
+    facts
 }
 
 fn told(answer: &Answer, sources: &dyn SourceLines) -> String {
@@ -118,7 +157,8 @@ pub fn packet(witness: &Witness) -> String {
     )
 }
 
-fn object(out: &mut String, change: &ObjectChange, sources: &dyn SourceLines) {
+/// An object that differs: what became of it, and of its fields.
+pub fn object(change: &ObjectChange, sources: &dyn SourceLines) -> (String, Vec<String>) {
     let word = match &change.what {
         What::Added => "added".to_owned(),
         What::Removed => "removed".to_owned(),
@@ -126,21 +166,12 @@ fn object(out: &mut String, change: &ObjectChange, sources: &dyn SourceLines) {
         What::Reordered => "reordered".to_owned(),
         What::Changed(_) => "changed".to_owned(),
     };
-    let _ = writeln!(
-        out,
-        "  {} {}, {}",
-        printable(&change.called()),
-        printable(&word),
-        printable(&place(change.at, sources))
-    );
-    if let What::Changed(fields) = &change.what {
-        for field in fields {
-            let _ = writeln!(out, "    {}", printable(field));
-        }
-    }
+    let fields = if let What::Changed(fields) = &change.what { fields.clone() } else { Vec::new() };
+    (format!("{} {word}, {}", change.called(), place(change.at, sources)), fields)
 }
 
-fn rule(out: &mut String, change: &RuleChange) {
+/// A chain or a set that differs: what became of it, and of its lines.
+pub fn rule(change: &RuleChange) -> (String, Vec<String>) {
     let families: Vec<String> = change.families.iter().map(|family| family.name().to_owned()).collect();
     let (kind, families) = match change.table {
         Some(table) => (format!("{} chain", table.name()), format!(", {}", list(&families))),
@@ -149,14 +180,6 @@ fn rule(out: &mut String, change: &RuleChange) {
     let was = change.was.as_ref().map(|was| format!(" from {was}")).unwrap_or_default();
     let meaning = change.meaning.as_ref().map(|text| format!(" ({text})")).unwrap_or_default();
     let heading = format!("{} {}{was}{meaning}{families}", counted(&kind, &change.names), change.fate.name());
-    let _ = writeln!(out, "  {}", printable(&heading));
-    if change.fate == Fate::Renamed {
-        return;
-    }
-    for line in change.lines.iter().take(LINES) {
-        let _ = writeln!(out, "    {}", printable(line));
-    }
-    if change.lines.len() > LINES {
-        let _ = writeln!(out, "    and {} more", change.lines.len() - LINES);
-    }
+    let lines = if change.fate == Fate::Renamed { Vec::new() } else { change.lines.clone() };
+    (heading, lines)
 }

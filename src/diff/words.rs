@@ -8,8 +8,10 @@ use crate::space::nets::of_range;
 use crate::space::{Cube, Field, PacketSet, Range, Space};
 use crate::trace::words::protocol;
 use ipnet::IpNet;
+use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
 
 /// Names in a list that are told before they are only counted.
 const NAMED: usize = 6;
@@ -19,6 +21,8 @@ const BOXES: usize = 40;
 const LONG: usize = 200;
 /// Ends that are told apart, at most.
 const CLAUSES: usize = 6;
+/// Networks that nobody reads a list of.
+const MANY: usize = 1_000;
 /// Networks with more addresses than this are told as networks, whoever has the addresses.
 const SMALL: u128 = 256;
 
@@ -30,6 +34,8 @@ pub struct Names {
     nodes: [BTreeMap<u128, String>; 2],
     /// pods with an address of the family, by namespace
     namespaces: [BTreeMap<String, usize>; 2],
+    /// what was told before: nodes and changes have many sets of addresses in common
+    told: Mutex<FxHashMap<(Family, Vec<Range>), String>>,
 }
 
 impl Names {
@@ -61,39 +67,71 @@ impl Names {
 
     /// Ranges of addresses: pods and nodes by name, the others as networks.
     fn of(&self, ranges: &[Range], family: Family) -> String {
+        let key = (family, ranges.to_vec());
+        let told = || self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(text) = told().get(&key) {
+            return text.clone();
+        }
+        let text = self.in_words(ranges, family);
+        told().insert(key, text.clone());
+        text
+    }
+
+    fn in_words(&self, ranges: &[Range], family: Family) -> String {
         let index = usize::from(family == Family::V6);
         let (mut pods, mut nodes, mut others) = (Vec::new(), Vec::new(), Vec::new());
         for net in ranges.iter().flat_map(|range| of_range(*range, family)) {
             let (first, last) = range(net);
-            let known = |all: &BTreeMap<u128, String>| -> Option<Vec<String>> {
-                let small = last - first < SMALL;
-                let own = small.then(|| all.range(first..=last).map(|(_, name)| name.clone()));
-                own.map(Iterator::collect).filter(|own: &Vec<String>| own.len() as u128 == last - first + 1)
+            let small = last - first < SMALL;
+            let known = |all: &BTreeMap<u128, String>| {
+                small && all.range(first..=last).count() as u128 == last - first + 1
             };
-            match (known(&self.pods[index]), known(&self.nodes[index])) {
-                (Some(own), _) => pods.extend(own),
-                (None, Some(own)) => nodes.extend(own),
-                (None, None) => others.push(network(net)),
+            if known(&self.pods[index]) {
+                pods.extend(self.pods[index].range(first..=last).map(|(_, name)| &**name));
+            } else if known(&self.nodes[index]) {
+                nodes.extend(self.nodes[index].range(first..=last).map(|(_, name)| name.clone()));
+            } else {
+                others.push(net);
             }
         }
         nodes.dedup();
+        // those that are only counted need no words
+        let named = others.iter().take(NAMED).map(|net| network(*net));
+        let mut named: Vec<String> = named.collect();
+        named.resize(others.len(), String::new());
+        let others = named;
         let mut parts = self.pods_in_words(pods, index);
         parts.extend((!nodes.is_empty()).then(|| counted("node", &nodes)));
         parts.extend((!others.is_empty()).then(|| list(&others)));
         parts.join(" and ")
     }
 
+    /// Single addresses.
+    pub fn of_addresses<'a>(&self, addresses: impl IntoIterator<Item = &'a IpAddr>) -> String {
+        let (mut v4, mut v6) = (Vec::new(), Vec::new());
+        for address in addresses {
+            let number = number(*address);
+            if address.is_ipv4() { &mut v4 } else { &mut v6 }.push((number, number));
+        }
+        let families = [(v4, Family::V4), (v6, Family::V6)].into_iter();
+        let texts = families.filter(|(ranges, _)| !ranges.is_empty());
+        let mut texts: Vec<String> = texts.map(|(ranges, family)| self.of(&ranges, family)).collect();
+        // a pod with an address of each family is one
+        texts.dedup();
+        texts.join(" and ")
+    }
+
     /// All pods of a namespace are told as such.
-    fn pods_in_words(&self, mut pods: Vec<String>, index: usize) -> Vec<String> {
-        pods.sort();
-        let mut by_namespace: BTreeMap<&str, Vec<&String>> = BTreeMap::new();
+    fn pods_in_words(&self, mut pods: Vec<&str>, index: usize) -> Vec<String> {
+        pods.sort_unstable();
+        let mut by_namespace: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         pods.iter().for_each(|name| by_namespace.entry(namespace(name)).or_default().push(name));
         let mut whole = Vec::new();
         let mut single: Vec<String> = Vec::new();
         for (space, own) in by_namespace {
             match self.namespaces[index].get(space) {
                 Some(all) if own.len() > 1 && *all == own.len() => whole.push(space.to_owned()),
-                _ => single.extend(own.into_iter().cloned()),
+                _ => single.extend(own.into_iter().map(str::to_owned)),
             }
         }
         let mut parts = Vec::new();
@@ -139,6 +177,8 @@ pub struct Told {
     pub more: bool,
     /// the fields that the place has settled
     pub settled: &'static [Field],
+    /// packets that can come there at all, if that is known; others may be said with them
+    pub can_come: Option<PacketSet>,
 }
 
 /// Packets in words, beginning with the ports: `tcp port 80 from pod shop/web`.
@@ -150,8 +190,13 @@ pub fn packets(space: &mut Space, told: Told, direction: Option<Direction>, name
     let set = project(told.set);
     let known = told.kept.is_some();
     let (kept, rest) = told.kept.map_or_else(Default::default, |(kept, rest)| (project(kept), project(rest)));
-    // what begins no connection is let through by no policy, so it tells nothing
-    let idle = idle(space);
+    let can_come = told.can_come.map(&mut project);
+    // what begins no connection is let through by no policy, so it tells nothing; nor does what cannot come
+    let mut idle = idle(space);
+    if let Some(can_come) = can_come {
+        let cannot_come = space.complement(can_come);
+        idle = space.union(idle, cannot_come);
+    }
     let both = space.union(set, kept);
     let either = space.union(both, idle);
     let never = space.complement(either);
@@ -272,9 +317,18 @@ fn side(cube: &Cube, wanted: Field) -> Option<&[Range]> {
 fn ends(cube: &Cube, family: Family, direction: Option<Direction>, names: &Names) -> String {
     let end = |field: Field| {
         let Some(ranges) = side(cube, field) else { return "anywhere".to_owned() };
+        let own = names.of(ranges, family);
         let rest = others(ranges, field.largest(family));
-        let (own, rest) = (names.of(ranges, family), names.of(&rest, family));
-        if rest.len() < own.len() { format!("anywhere but {rest}") } else { own }
+        // what is all said already is not said better by that many others
+        let many =
+            |ranges: &[Range]| ranges.iter().flat_map(|range| of_range(*range, family)).nth(MANY).is_some();
+        if !own.contains(" more") && many(&rest) {
+            return own;
+        }
+        let rest = names.of(&rest, family);
+        // rather all of the one than the beginning of the other
+        let cost = |text: &str| (text.contains(" more"), text.len());
+        if cost(&rest) < cost(&own) { format!("anywhere but {rest}") } else { own }
     };
     let has = |field: Field| side(cube, field).is_some();
     let (from, to) = (end(Field::Source), end(Field::Destination));

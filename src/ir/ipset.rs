@@ -41,7 +41,7 @@ impl SetKind {
 }
 
 /// Members, sorted by their text.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Members {
     /// `hash:ip`
     Addresses(Vec<IpAddr>),

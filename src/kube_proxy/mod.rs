@@ -9,19 +9,23 @@
 //! | `settings` | mode, node port addresses, which sources are pods: given, or assumed |
 //! | `endpoints` | which endpoints a node uses for a port of a service |
 //! | `service` | the rules of one port of a service |
+//! | `offer` | what services offer, whichever node is asked |
 //! | `rules` | the rules that are always there, and where Felix's stand among them |
 //! | `names` | names of chains |
 
 mod endpoints;
 mod names;
+mod offer;
 mod rules;
 mod service;
 mod settings;
 
+pub use offer::{Door, Offer, offers};
 pub use rules::add;
 pub use settings::{Local, Mode, Settings};
 
 use crate::diagnostic::Location;
+use crate::model::core::Service;
 use std::fmt;
 
 /// Why kube-proxy takes a packet.
@@ -44,6 +48,11 @@ impl Kind {
             Kind::NodePort => "node port",
         }
     }
+}
+
+/// Whether kube-proxy has anything to do with a service.
+fn is_served(service: &Service) -> bool {
+    &*service.kind != "ExternalName" && !service.of_another_proxy
 }
 
 /// The port of a service that a rule was written for.

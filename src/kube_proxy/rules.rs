@@ -73,9 +73,7 @@ pub fn add(program: &mut Program, settings: &Settings, resources: &Resources, vi
         let v4 = rules.family == Family::V4;
         let mut chains = Chains::default();
         let mut is_needed = false;
-        for service in
-            resources.services.iter().filter(|own| &*own.kind != "ExternalName" && !own.of_another_proxy)
-        {
+        for service in resources.services.iter().filter(|service| super::is_served(service)) {
             let mut ips = service.cluster_ips.iter().map(|ip| ip.value.to_canonical());
             let Some(cluster_ip) = ips.find(|ip| ip.is_ipv4() == v4) else { continue };
             for port in &service.ports {

@@ -34,11 +34,9 @@ pub fn page(document: &Document<'_>) -> String {
     let groups = words::by_subject(document.open());
     parts::contents(&mut out, document, &groups);
     out.push_str("<main>\n");
-    // pictures show at once what findings say one by one
-    let (pictures, rest): (Vec<&Section>, Vec<&Section>) = document
-        .sections
-        .iter()
-        .partition(|section| section.blocks.iter().any(|block| matches!(block, Block::Picture { .. })));
+    // pictures show at once what findings say one by one; what else there is comes after them
+    let (pictures, rest): (Vec<&Section>, Vec<&Section>) =
+        document.sections.iter().partition(|section| section.is_pictured());
     pictures.into_iter().for_each(|section| self::section(&mut out, section));
     let open = document.open().count() <= UNFOLDED;
     out.push_str("<div id=\"findings\">\n");
@@ -95,6 +93,14 @@ fn section(out: &mut String, section: &Section) {
             Block::Text(text) => out.push_str(&format!("<p>{}</p>\n", message(text))),
             Block::Table { head, rows } => {
                 table(out, head, rows.iter().map(|row| row.iter().map(|c| message(c))))
+            }
+            Block::Lines(lines) => {
+                out.push_str("<pre tabindex=\"0\"><code>");
+                for line in lines {
+                    let class = words::sign(line);
+                    let _ = writeln!(out, "<span class=\"line {class}\">{}</span>", escape(line));
+                }
+                out.push_str("</code></pre>\n");
             }
             Block::Picture { svg, words } => {
                 let words = message(words);

@@ -17,19 +17,23 @@ const LONGEST: usize = 1_000;
 
 /// The whole comment.
 pub fn markdown(document: &Document<'_>) -> String {
-    let mut out = Comment { text: String::new(), findings: 0, parts: 0 };
+    let mut out = Comment { text: String::new(), left_out: 0 };
     let _ =
         write!(out.text, "### {}\n\n**{}**\n", escape(&words::heading(document)), message(&document.verdict));
     if let Some(words) = document.suppressed_counts().words() {
         let _ = write!(out.text, "\n{}\n", escape(&words));
     }
-    document.sections.iter().for_each(|section| out.part(&self::section(section)));
+    // as on the page: pictures show at once what findings say one by one
+    let (pictures, rest): (Vec<&Section>, Vec<&Section>) =
+        document.sections.iter().partition(|section| section.is_pictured());
+    pictures.into_iter().for_each(|section| out.section(section));
     let mut groups = words::by_subject(document.open());
     groups.sort_by_key(|(_, findings)| Reverse(findings.iter().map(|one| one.said.severity).max()));
     for (subject, findings) in groups {
         let summary = format!("{}: {}", escape(&words::title(document, subject)), counts(&findings));
         out.folded(&summary, findings.iter().map(|one| finding(one, document)));
     }
+    rest.into_iter().for_each(|section| out.section(section));
     let suppressed: Vec<_> = document.suppressed().collect();
     if !suppressed.is_empty() {
         let lines = suppressed.iter().map(|(one, why)| {
@@ -67,20 +71,14 @@ pub fn markdown(document: &Document<'_>) -> String {
 /// A comment that has an end.
 struct Comment {
     text: String,
-    /// how many findings and lines were left out
-    findings: usize,
-    /// how many whole parts were
-    parts: usize,
+    /// how many findings, rows and paragraphs were left out
+    left_out: usize,
 }
 
 impl Comment {
-    /// Adds something as a whole, or not at all.
-    fn part(&mut self, text: &str) {
-        if self.text.len() + text.len() > LIMIT {
-            self.parts += 1;
-        } else {
-            self.text.push_str(text);
-        }
+    /// Adds as much of a section as fits.
+    fn section(&mut self, section: &Section) {
+        self.folded(&escape(&section.title), section.blocks.iter().flat_map(pieces));
     }
 
     /// Adds as many items as fit, folded under a summary.
@@ -91,7 +89,7 @@ impl Comment {
         for item in items {
             let needed = item.len() + END.len() + if began { 0 } else { start.len() };
             if self.text.len() + needed > LIMIT {
-                self.findings += 1;
+                self.left_out += 1;
                 continue;
             }
             if !began {
@@ -106,15 +104,12 @@ impl Comment {
     }
 
     fn finish(mut self) -> String {
-        let findings =
-            (self.findings > 0).then(|| words::count(self.findings, "entry").replace("entrys", "entries"));
-        let parts = (self.parts > 0).then(|| words::count(self.parts, "section"));
-        let cut: Vec<String> = findings.into_iter().chain(parts).collect();
-        if !cut.is_empty() {
+        if self.left_out > 0 {
+            let entries = if self.left_out == 1 { "entry" } else { "entries" };
             let _ = write!(
                 self.text,
-                "\n**Cut to what a comment holds: {} left out.** Other forms have everything.\n",
-                cut.join(" and ")
+                "\n**Cut to what a comment holds: {} {entries} left out.** Other forms have everything.\n",
+                self.left_out
             );
         }
         self.text
@@ -173,22 +168,28 @@ fn fenced(out: &mut String, language: &str, text: &str) {
     let _ = write!(out, "\n{fence}{language}\n{text}\n{fence}\n");
 }
 
-fn section(section: &Section) -> String {
-    let mut out = format!("\n<details><summary>{}</summary>\n", escape(&section.title));
-    for block in &section.blocks {
-        match block {
-            Block::Text(text) | Block::Picture { words: text, .. } => {
-                out.push_str(&format!("\n{}\n", message(text)))
-            }
-            Block::Table { head, rows } => {
-                out.push('\n');
-                row(&mut out, head);
-                row(&mut out, &vec!["---".to_owned(); head.len()]);
-                rows.iter().for_each(|cells| row(&mut out, cells));
-            }
+/// Pieces of a block that can be left out, each for itself.
+fn pieces(block: &Block) -> Vec<String> {
+    match block {
+        Block::Text(text) | Block::Picture { words: text, .. } => vec![format!("\n{}\n", message(text))],
+        Block::Lines(lines) => {
+            let lines: Vec<_> = lines.iter().map(|line| printable(line)).collect();
+            let mut out = String::new();
+            fenced(&mut out, "diff", &lines.join("\n"));
+            vec![out]
+        }
+        Block::Table { head, rows } => {
+            let mut top = "\n".to_owned();
+            row(&mut top, head);
+            row(&mut top, &vec!["---".to_owned(); head.len()]);
+            let rows = rows.iter().map(|cells| {
+                let mut out = String::new();
+                row(&mut out, cells);
+                out
+            });
+            std::iter::once(top).chain(rows).collect()
         }
     }
-    out + "\n</details>\n"
 }
 
 fn row(out: &mut String, cells: &[String]) {

@@ -11,7 +11,7 @@
 //! | `junit` | JUnit XML, for test reports |
 //! | `html` | one page that needs nothing else |
 //!
-//! JSON is each command's own, because its schema is. `fingerprint` tells findings apart over edits,
+//! JSON is each command's own, because its schema is; so is the text of a command that says more than findings. `fingerprint` tells findings apart over edits,
 //! `baseline` and `accept` say which are known already or meant, `rules` is the documentation of ids, `words` is
 //! what the forms share. Everything that comes from the input may be hostile: each form escapes what it must,
 //! after [`printable`](crate::diagnostic::render::printable) has made one harmless line of it.
@@ -159,6 +159,8 @@ pub enum Block {
         /// rows, each as long as the headings
         rows: Vec<Vec<String>>,
     },
+    /// lines of which each that begins with `-` went and each that begins with `+` came, as in a patch
+    Lines(Vec<String>),
     /// a picture, for the forms that can show one
     Picture {
         /// an `<svg>` element that is well-formed XML, made by the program: it is not escaped
@@ -184,6 +186,32 @@ impl Suppressed {
         let known = (self.known > 0).then(|| format!("{} in the baseline", self.known));
         let words: Vec<String> = accepted.into_iter().chain(known).collect();
         (!words.is_empty()).then(|| format!("not counted: {}", words.join(", ")))
+    }
+}
+
+impl Section {
+    /// Whether it shows at once what findings say one by one, so that it comes before them.
+    fn is_pictured(&self) -> bool {
+        self.blocks.iter().any(|block| matches!(block, Block::Picture { .. }))
+    }
+}
+
+impl<'a> Document<'a> {
+    /// A document of a command that has nothing to say yet, about input that can be used.
+    pub fn new(command: &'static str, sources: &'a dyn SourceLines) -> Self {
+        Document {
+            command,
+            nodes: Vec::new(),
+            verdict: String::new(),
+            subjects: Vec::new(),
+            findings: Vec::new(),
+            messages: Vec::new(),
+            sections: Vec::new(),
+            closing: Vec::new(),
+            usable: true,
+            compared: false,
+            sources,
+        }
     }
 }
 

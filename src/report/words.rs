@@ -26,6 +26,15 @@ pub fn pieces(message: &str) -> impl Iterator<Item = (bool, &str)> {
     pieces.filter(|(_, piece)| !piece.is_empty())
 }
 
+/// What a line of a patch says: `went`, `came`, or `stays`.
+pub fn sign(line: &str) -> &'static str {
+    match line.as_bytes() {
+        [b'-', ..] => "went",
+        [b'+', ..] => "came",
+        _ => "stays",
+    }
+}
+
 /// Severities, worst first, with the word for several.
 pub const SEVERITIES: [(Severity, &str); 3] =
     [(Severity::Error, "errors"), (Severity::Warning, "warnings"), (Severity::Note, "notes")];

@@ -65,19 +65,8 @@ pub fn document<'a>(
             state,
         });
     }
-    Document {
-        command: "verify",
-        nodes: vec![node.to_owned()],
-        verdict,
-        subjects,
-        findings,
-        messages,
-        sections: Vec::new(),
-        closing,
-        usable: true,
-        compared: false,
-        sources,
-    }
+    let nodes = vec![node.to_owned()];
+    Document { nodes, verdict, subjects, findings, messages, closing, ..Document::new("verify", sources) }
 }
 
 fn count(n: usize, word: &str) -> String {

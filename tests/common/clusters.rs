@@ -149,7 +149,7 @@ fn configuration() -> impl Strategy<Value = String> {
 }
 
 /// What every cluster has.
-fn base() -> Vec<String> {
+pub fn base() -> Vec<String> {
     let mut objects: Vec<String> = NAMESPACES
         .iter()
         .map(|name| {

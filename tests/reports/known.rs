@@ -2,7 +2,7 @@
 
 use crate::common::{root, run};
 use crate::readers::assert_sarif;
-use crate::{ACCEPTED, BY_HAND, in_form, temporary};
+use crate::{ACCEPTED, BY_HAND, DIFF, in_form, temporary};
 use std::path::Path;
 
 fn fingerprints(path: &Path) -> Vec<String> {
@@ -89,4 +89,43 @@ fn verify_knows_differences_too() {
     assert!(known.stdout.ends_with("not counted: 9 in the baseline\n"), "{}", known.stdout);
     let alone = with(&["--fail-on-new"]);
     assert_eq!(alone.status, Some(2), "{}", alone.stdout);
+}
+
+#[test]
+fn diff_knows_changes_too() {
+    let path = temporary("diff.baseline");
+    let file = path.to_str().unwrap();
+    let with = |command: &[&str], options: &[&str]| run(&[command, options].concat());
+    assert_eq!(with(&DIFF, &["--write-baseline", file]).status, Some(0));
+    let known = with(&DIFF, &["--baseline", file, "--fail-on", "new"]);
+    assert_eq!(known.status, Some(0), "{}", known.stdout);
+    assert!(known.stdout.ends_with("not counted: 1 in the baseline\n"), "{}", known.stdout);
+    for (options, status) in [
+        (&["--fail-on-new"][..], 0),
+        (&["--fail-on", "widened", "--fail-on-new"], 0),
+        (&["--fail-on", "widened"], 1),
+        (&[], 1),
+    ] {
+        let result = with(&DIFF, &[&["--baseline", file], options].concat());
+        assert_eq!(result.status, Some(status), "{options:?}: {}", result.stdout);
+    }
+    let json = with(&DIFF, &["--baseline", file, "--format", "json"]).stdout;
+    assert!(json.contains("\"known\": true"), "{json}");
+    let log = assert_sarif(&with(&DIFF, &["--baseline", file, "--format", "sarif"]).stdout, "known");
+    assert_eq!(log["runs"][0]["results"][0]["baselineState"], "unchanged");
+
+    // another change is new, and the one that is known is not found any more
+    let other = ["diff", "fixtures/diff/before", "fixtures/diff/node-port-opened"];
+    let new = with(&other, &["--baseline", file, "--fail-on", "new"]);
+    assert_eq!(new.status, Some(1), "{}", new.stdout);
+    assert!(
+        new.stdout.contains("note[baseline-stale]: the baseline has a finding that is not found"),
+        "{}",
+        new.stdout
+    );
+    let log = assert_sarif(&with(&other, &["--baseline", file, "--format", "sarif"]).stdout, "new");
+    assert_eq!(log["runs"][0]["results"][0]["baselineState"], "new");
+    for options in [&["--fail-on", "new"][..], &["--fail-on-new"]] {
+        assert_eq!(with(&DIFF, options).status, Some(2), "{options:?}");
+    }
 }

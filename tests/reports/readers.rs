@@ -123,7 +123,9 @@ pub fn assert_markdown(text: &str, what: &str) {
         match &fence {
             Some(end) if line == end => fence = None,
             Some(_) => {}
-            None if line.starts_with("```") => fence = Some(line.trim_end_matches("yaml").to_owned()),
+            None if line.starts_with("```") => {
+                fence = Some(line.trim_end_matches("yaml").trim_end_matches("diff").to_owned())
+            }
             None => {
                 let own =
                     ["<details>", "</details>", "<summary>", "</summary>", "<code>", "</code>", "<!-- -->"];

@@ -20,10 +20,11 @@
 //! | `patch`, `write` | edits of the text; a new text, if it says what it should |
 //! | `nodes` | what every node would hold |
 //! | `diff` | the difference of a text as a patch |
-//! | `report` | what was saved and proved, in text and JSON |
+//! | `report`, `document` | what was saved and proved, in text and JSON, and for reports |
 
 mod change;
 mod diff;
+pub mod document;
 mod nets;
 mod nodes;
 mod object;

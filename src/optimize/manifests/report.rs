@@ -142,28 +142,33 @@ pub fn summary(done: &Optimized) -> String {
         return out;
     }
     for own in &done.outcomes {
-        let (before, after) = own.size;
-        let rendered = own.rendered.unwrap_or_default();
-        let counts = [
-            ("nets", before.nets, after.nets),
-            ("ports", before.ports, after.ports),
-            ("peers", before.peers, after.peers),
-            ("rules", before.rules, after.rules),
-            ("iptables rules", rendered.0, rendered.1),
-        ];
-        let counts: Vec<String> = counts
-            .into_iter()
-            .filter(|(_, before, after)| before != after)
-            .map(|(word, before, after)| format!("{word} {before} → {after}"))
-            .collect();
-        let _ = writeln!(out, "{} {}: {}", own.kind, own.path, counts.join(", "));
+        let _ = writeln!(out, "{} {}: {}", own.kind, own.path, sizes(own));
     }
-    out.push_str(&proof(done));
+    let _ = writeln!(out, "{}", proof(done));
     out
 }
 
+/// How much an object said, and says: `nets 5 → 3`.
+pub fn sizes(own: &Outcome) -> String {
+    let (before, after) = own.size;
+    let rendered = own.rendered.unwrap_or_default();
+    let counts = [
+        ("nets", before.nets, after.nets),
+        ("ports", before.ports, after.ports),
+        ("peers", before.peers, after.peers),
+        ("rules", before.rules, after.rules),
+        ("iptables rules", rendered.0, rendered.1),
+    ];
+    let counts: Vec<String> = counts
+        .into_iter()
+        .filter(|(_, before, after)| before != after)
+        .map(|(word, before, after)| format!("{word} {before} → {after}"))
+        .collect();
+    counts.join(", ")
+}
+
 /// What was proved, in words.
-fn proof(done: &Optimized) -> String {
+pub fn proof(done: &Optimized) -> String {
     let rendered = done.outcomes.iter().filter(|own| own.rendered.is_some()).count();
     let certain = done.outcomes.iter().filter(|own| own.rendered.is_some() && own.proved.any_members).count();
     let sets = done.outcomes.len() - rendered;
@@ -189,7 +194,7 @@ fn proof(done: &Optimized) -> String {
         0 => "no node".to_owned(),
         count => format!("all rules of {}", plural(count, "node", "nodes")),
     });
-    format!("proved equal {}: {}\n", done.version.phrase(), parts.join("; "))
+    format!("proved equal {}: {}", done.version.phrase(), parts.join("; "))
 }
 
 /// What was compared, as a document.
