@@ -1,10 +1,11 @@
-//! The engine of packet sets: the verdict function of a node, a large list of CIDRs, many packets.
+//! The engine of packet sets: the verdict function of a node, a large list of CIDRs, many packets, two clusters.
 //!
 //! `cargo bench --bench engine`. Every measurement runs in a process of its own, so that its peak of
 //! memory is its own. Beside the list of CIDRs stands Debian's `iprange` on the same file, where it is
-//! installed.
+//! installed. The clusters that are compared are size M of the shared reference folder, where that is there.
 
 use ipnet::Ipv4Net;
+use netpolc::diff::{self, State, objects};
 use netpolc::felix;
 use netpolc::ir::Family;
 use netpolc::kernel::Kernel;
@@ -29,6 +30,9 @@ const RUNS: usize = 5;
 /// Clusters with 1,000 and 500 policies; the rules of a node of the second are some 10,000.
 const LARGE: &str = "engine.yaml";
 const SMALL: &str = "engine-small.yaml";
+/// A cluster with 10,000 pods and 1,000 policies, and the same with one rule more in one of them.
+const BEFORE: &str = "M.json";
+const AFTER: &str = "M-after.json";
 /// Says to a process what to measure.
 const TASK: &str = "NETPOLC_BENCH_TASK";
 
@@ -46,7 +50,12 @@ fn main() {
         ("packets", "200,000 packets through a node's rules"),
         ("optimize-1", "fewer rules on a node, -O 1, with proof"),
         ("optimize-2", "fewer rules on a node, -O 2, with proof"),
+        ("differences", "diff of two clusters, 10,000 pods, 1,000 policies, all nodes"),
     ] {
+        if task == "differences" && !folder.join(AFTER).exists() {
+            println!("{what}: the generator of clusters is not here");
+            continue;
+        }
         let mut runs: Vec<(f64, u64, String)> = (0..RUNS).map(|_| child(task)).collect();
         runs.sort_by(|a, b| a.0.total_cmp(&b.0));
         let (seconds, kib, note) = &runs[RUNS / 2];
@@ -73,6 +82,7 @@ fn measured(task: &str, folder: &Path) {
         "packets" => packets(folder),
         "optimize-1" => optimized(folder, 1),
         "optimize-2" => optimized(folder, 2),
+        "differences" => differences(folder),
         other => panic!("no task `{other}`"),
     };
     let peak = getrusage(UsageWho::RUSAGE_SELF).expect("usage").max_rss();
@@ -112,6 +122,28 @@ fn prepare(folder: &Path) {
         let text = cluster(&mut numbers, policies);
         std::fs::write(folder.join(name), text).expect("target/bench can be written");
     }
+    two_clusters(folder);
+}
+
+/// Writes size M, and the same with one more rule in a policy that selects pods on most nodes.
+fn two_clusters(folder: &Path) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let shared = std::env::var_os("NETPOLC_SHARED").map_or_else(|| root.join("../shared"), PathBuf::from);
+    let (generator, before) = (shared.join("tools/gen-scale"), folder.join(BEFORE));
+    if !before.exists() {
+        let made =
+            Command::new(generator).args(["--size", "M", "-o"]).arg(&before).stderr(Stdio::null()).status();
+        if !made.is_ok_and(|status| status.success()) {
+            return;
+        }
+    }
+    let text = std::fs::read_to_string(before).expect("the cluster can be read");
+    let policy = text.find(r#""name":"gnp-2""#).expect("the cluster has the policy");
+    let rules =
+        policy + text[policy..].find(r#""ingress":["#).expect("it has rules") + r#""ingress":["#.len();
+    let rule = r#"{"action":"Allow","source":{"nets":["198.51.100.0/24"]}},"#;
+    let after = format!("{}{rule}{}", &text[..rules], &text[rules..]);
+    std::fs::write(folder.join(AFTER), after).expect("target/bench can be written");
 }
 
 /// 110 pods on a node, and policies with selectors, networks and ports.
@@ -279,6 +311,28 @@ fn optimized(folder: &Path, level: u8) -> (f64, String) {
         let share = 100.0 * optimized.proving.as_secs_f64() / seconds;
         (seconds, format!(" ({before} rules to {after}, {share:.0} % of it the proof)"))
     })
+}
+
+/// From both texts to the answer, over all nodes.
+fn differences(folder: &Path) -> (f64, String) {
+    let start = Instant::now();
+    let facts = netpolc::version::CalicoVersion::LATEST.facts();
+    let [before, after] = [BEFORE, AFTER].map(|name| {
+        let input = Input::Path(folder.join(name));
+        let read = source::read(&[input], &Options::default(), |object| {
+            (lower(object, facts), objects::note(object))
+        });
+        let (lowered, noted): (Vec<_>, Vec<_>) = read.values.into_iter().unzip();
+        (collect(lowered, InvalidMode::Fail, facts), noted)
+    });
+    let clusters = [&before, &after].map(|(collected, _)| Cluster::new(&collected.resources));
+    let state =
+        |number: usize, noted| State { cluster: &clusters[number], noted, digests: vec![number as u64] };
+    let difference = diff::compare(&state(0, &before.1), &state(1, &after.1), None, None);
+    let seconds = start.elapsed().as_secs_f64();
+    let (changes, nodes) = (difference.changes.len(), difference.nodes.len());
+    assert!(changes > 0 && difference.rules.len() == 1, "{}", difference.sentence());
+    (seconds, format!(" ({changes} changes on {nodes} nodes)"))
 }
 
 fn iprange(folder: &Path) {
