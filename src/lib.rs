@@ -24,6 +24,8 @@
 //! | [`report`] | findings → text, SARIF, Markdown, JUnit, HTML |
 //! | [`version`] | everything in which versions of Calico differ: all stages ask it |
 //! | [`diff`] | two clusters → what changes for packets, in objects and in rules |
+//! | [`audit`] | a cluster → what can be reached, from where and why |
+//! | [`portmap`] | what the CNI plugin for host ports writes beside Felix |
 //! | [`snapshot`] | rules → files made for review |
 //!
 //! No stage prints, exits or reads files but [`source`] and [`cli`].

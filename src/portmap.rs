@@ -53,14 +53,14 @@ pub fn add(program: &mut Program, cluster: &Cluster<'_>, view: &NodeView) {
                     }
                     matches
                 };
-                let mark = |source: IpNet| {
-                    Rule::new(matches(Some(source)), Action::Jump(SET_MARK.into()), origin())
-                };
+                let mark =
+                    |source: IpNet| Rule::new(matches(Some(source)), Action::Jump(SET_MARK.into()), origin());
                 own.push(mark(address.into()));
                 own.extend(v4.then(|| mark(IpNet::from(IpAddr::from([127, 0, 0, 1])))));
                 let to = Translation::to(address).ports(Some((port.port, port.port)));
                 own.push(Rule::new(matches(None), Action::Dnat(Box::new(to)), origin()));
-                let comment = format!("dnat name: \"k8s-pod-network\" id: \"{}/{}\"", pod.namespace, pod.name);
+                let comment =
+                    format!("dnat name: \"k8s-pod-network\" id: \"{}/{}\"", pod.namespace, pod.name);
                 let entry = vec![
                     Match::is(Matcher::Protocol(Protocol::Number(protocol))),
                     Match::is(Matcher::Port(Side::Destination, port.host_port, port.host_port)),
@@ -77,8 +77,7 @@ pub fn add(program: &mut Program, cluster: &Cluster<'_>, view: &NodeView) {
         let nat = rules.table_mut(TableName::Nat);
         let rule = |matches: Vec<Match>, action: Action| Rule::new(matches, action, Origin::Static);
         for hook in &mut nat.hooks {
-            let local =
-                Match::is(Matcher::LocalAddress { side: Side::Destination, limit_iface_out: false });
+            let local = Match::is(Matcher::LocalAddress { side: Side::Destination, limit_iface_out: false });
             match &*hook.name {
                 "PREROUTING" | "OUTPUT" => {
                     Arc::make_mut(hook).rules.push(rule(vec![local], Action::Jump(ALL.into())));

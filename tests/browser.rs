@@ -183,6 +183,11 @@ fn the_page_is_read_clicked_and_walked_through() {
     let verify = page("verify.html", &node);
     let diff = page("diff.html", &["diff", "fixtures/diff/before", "fixtures/diff/service-endpoint"]);
 
+    let files =
+        ["cluster", "web", "guard", "local", "hosts"].map(|name| format!("fixtures/audit/{name}.yaml"));
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    let audit = page("audit.html", &[&["audit"], &*files].concat());
+
     // what it says
     browser.open(&check);
     let heading = browser.ask("return document.querySelector('h1').innerText");
@@ -219,7 +224,7 @@ fn the_page_is_read_clicked_and_walked_through() {
     browser.key('\u{e004}'); // Tab
     assert_eq!(browser.ask("return document.activeElement.className"), "skip");
 
-    for page in [&check, &many, &hostile, &verify, &diff] {
+    for page in [&check, &many, &hostile, &verify, &diff, &audit] {
         browser.open(page);
         // nothing is fetched, nothing of the input runs
         assert_eq!(browser.ask("return performance.getEntriesByType('resource').length"), 0);
@@ -258,6 +263,33 @@ fn the_page_is_read_clicked_and_walked_through() {
     }
     let came = browser.ask("return [...document.querySelectorAll('.line.came')].map(line => line.innerText)");
     assert!(came.to_string().contains("10.244.0.12"), "{came}");
+
+    // the picture leads from a box or a line to every way, down to the rule and its line, without a script
+    browser.width(1280);
+    browser.open(&audit);
+    let boxes = browser.ask("return document.querySelectorAll('.picture .box').length");
+    assert!(boxes.as_u64() > Some(15), "{boxes}");
+    let is_shown = "return document.querySelector(location.hash).checkVisibility()";
+    for part in [".picture a .box.open", ".picture a .way.internet.open"] {
+        browser.open(&audit);
+        // a line is as thin as it looks, so the pointer goes to the middle of it
+        browser.ask(&format!(
+            "const way = document.querySelector('{part}'); way.scrollIntoView({{block: 'center'}}); \
+             const link = way.closest('a'); link.dispatchEvent(new MouseEvent('click', {{bubbles: true}}))"
+        ));
+        assert_eq!(browser.ask(is_shown), true, "{part}");
+    }
+    browser.ask("document.querySelectorAll(location.hash + ' details').forEach(d => d.open = true)");
+    let told = browser.ask("return document.querySelector(location.hash).innerText");
+    let told = told.as_str().unwrap();
+    for part in ["internet on eth1", "because", "fixtures/audit/guard.yaml:17", "rule    mangle: -A cali-pi-"]
+    {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    // boxes are reached with a keyboard
+    browser.ask("document.querySelector('.picture a:not([tabindex])').focus()");
+    browser.key('\u{e007}');
+    assert_eq!(browser.ask(is_shown), true);
 
     // many findings are folded, and each can be reached and opened
     browser.open(&many);

@@ -13,13 +13,7 @@ const GRAMMAR: &str = include_str!("../grammar/expectation.ebnf");
 /// Rules inside of which no blank may stand.
 const TIGHT: [&str; 4] = ["path", "pathport", "interface", "name"];
 
-fn make(
-    rules: &BTreeMap<String, Term>,
-    term: &Term,
-    tight: bool,
-    numbers: &mut Numbers,
-    out: &mut String,
-) {
+fn make(rules: &BTreeMap<String, Term>, term: &Term, tight: bool, numbers: &mut Numbers, out: &mut String) {
     let blank = |numbers: &mut Numbers, out: &mut String, needed: bool| {
         let many = numbers.below(3) + usize::from(needed);
         out.push_str(&" ".repeat(many.min(2)));

@@ -217,6 +217,24 @@ fn differences_are_valid() {
 }
 
 #[test]
+fn audits_are_valid() {
+    let schema = schema("audit.schema.json");
+    let base = "fixtures/audit/cluster.yaml";
+    for files in [&["web"][..], &["web", "guard"], &["local"], &["hosts"], &["refused"], &["outside"]] {
+        let files: Vec<String> = files.iter().map(|file| format!("fixtures/audit/{file}.yaml")).collect();
+        let files: Vec<&str> = files.iter().map(String::as_str).collect();
+        let result = run(&[&["audit", base], &*files, &["--format", "json"]].concat());
+        assert!(result.stdout.contains("netpolc.audit/1"), "{}", result.stderr);
+        assert_valid(&schema, &result.stdout, &files.join(" "));
+    }
+    for more in [&["fixtures/audit/bare.yaml"][..], &["fixtures/iks/cluster"]] {
+        let zones = ["--zones", "fixtures/audit/zones.toml", "--format", "json"];
+        let result = run(&[&["audit"], more, &zones].concat());
+        assert_valid(&schema, &result.stdout, &more.join(" "));
+    }
+}
+
+#[test]
 fn the_schemas_agree_on_diagnostics() {
     let strip = |mut value: Value| {
         for definition in ["diagnostic", "related"] {

@@ -143,7 +143,8 @@ mod tests {
 
     #[test]
     fn zones_and_expectations_are_read() {
-        let text = "expect = ['internet may not reach nodeports']\n[zones]\noffice = ['192.0.2.1', '10.0.0.1/8']\n";
+        let text =
+            "expect = ['internet may not reach nodeports']\n[zones]\noffice = ['192.0.2.1', '10.0.0.1/8']\n";
         let config = Config::parse(text, FileId(0)).unwrap();
         let nets: Vec<String> = config.zones[0].1.iter().map(ToString::to_string).collect();
         assert_eq!(nets, ["192.0.2.1/32", "10.0.0.0/8"]);

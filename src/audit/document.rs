@@ -7,8 +7,8 @@ use super::text::{cell, columns, heading};
 use super::ways::Way;
 use super::why;
 use super::words::{Words, list};
-use crate::diagnostic::{Summary, compare};
 use crate::diagnostic::render::SourceLines;
+use crate::diagnostic::{Summary, compare};
 use crate::model::Acceptance;
 use crate::report::{Block, Document, Finding, Section, Subject, accept, fingerprint};
 use crate::resolve::Cluster;
@@ -37,14 +37,7 @@ pub fn document<'a>(
         finding.facts.extend(reasons.map(|reason| ("because", reason)));
         if let Some(close) = &found.close {
             let nodes: Vec<String> = close.nodes.iter().map(|node| words.node(*node).to_owned()).collect();
-            finding.facts.push(("at", list(&nodes)));
-        }
-        if let Some(at) = found.said.at {
-            let place = format!("{}:{}:{}", sources.name(at.file), at.line, at.column);
-            finding.facts.push(("written", place));
-        }
-        if let Some(help) = found.said.help.as_ref().filter(|_| found.fix.is_none()) {
-            finding.facts.push(("help", help.clone()));
+            finding.facts.push(("nodes", list(&nodes)));
         }
         finding.fix = found.fix.clone();
         findings.push(finding);
@@ -104,7 +97,8 @@ fn ways(audit: &Audit, words: &Words<'_>) -> Section {
         if rows.is_empty() {
             continue;
         }
-        let place = target.at.map(|at| format!("Written in {}:{}:{}.", (words.files)(at.file), at.line, at.column));
+        let place =
+            target.at.map(|at| format!("Written in {}:{}:{}.", (words.files)(at.file), at.line, at.column));
         let mut own: Vec<Block> = place.map(Block::Text).into_iter().collect();
         own.extend(rows.into_iter().enumerate().map(|(place, (who, nodes, text))| {
             let mut lines = text.lines().map(str::to_owned);
@@ -161,7 +155,13 @@ fn subject(audit: &Audit, found: &Found, cluster: &Cluster<'_>) -> Subject {
         1 => "1 address and port".to_owned(),
         count => format!("{count} addresses and ports"),
     };
-    Subject { kind: (*kind).to_owned(), name: name.clone(), identity: format!("{kind}.{group} {name}"), at, state }
+    Subject {
+        kind: (*kind).to_owned(),
+        name: name.clone(),
+        identity: format!("{kind}.{group} {name}"),
+        at,
+        state,
+    }
 }
 
 /// A reason in words.

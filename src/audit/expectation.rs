@@ -60,7 +60,8 @@ impl To {
             To::Pod(path) => of_pod && target.of == *path,
             To::Service(path, port) => {
                 let is_port = |port: &str| {
-                    *target.port_name == *port || port.parse().is_ok_and(|number: u16| number == target.ports.0)
+                    *target.port_name == *port
+                        || port.parse().is_ok_and(|number: u16| number == target.ports.0)
                 };
                 !of_pod && target.of == *path && port.as_deref().is_none_or(is_port)
             }
@@ -124,8 +125,11 @@ pub fn parse(text: &str) -> Result<Expectation, (usize, String)> {
     let at = |rest: &str| text.len() - rest.len();
     let rest = text.trim_start();
     let expected = |rest: &str, what: &str| (at(rest), format!("expected {what}"));
-    let word = |rest, word: &'static str| -> IResult<&str, &str> { delimited(space0, tag(word), space1).parse(rest) };
-    let (rest, only) = opt((tag("only"), space1)).parse(rest).map_err(|_: nom::Err<()>| (0, String::new()))?;
+    let word = |rest, word: &'static str| -> IResult<&str, &str> {
+        delimited(space0, tag(word), space1).parse(rest)
+    };
+    let (rest, only) =
+        opt((tag("only"), space1)).parse(rest).map_err(|_: nom::Err<()>| (0, String::new()))?;
     let (rest, zones) = zones(rest).map_err(|_| expected(rest, "the name of a zone"))?;
     let rest = rest.trim_start();
     let (rest, _) = word(rest, "may").map_err(|_| expected(rest, "`may` or `may not`"))?;
@@ -136,10 +140,8 @@ pub fn parse(text: &str) -> Result<Expectation, (usize, String)> {
     let (rest, _) = word(rest, "reach").map_err(|_| expected(rest, "`reach`"))?;
     let (rest, to) = to(rest).map_err(|_| {
         let kinds: Vec<String> = Kind::ALL.iter().map(|kind| format!("`{}`", kind.word())).collect();
-        let what = format!(
-            "`service NAMESPACE/NAME`, `pod NAMESPACE/NAME`, `anything`, {}",
-            kinds.join(", ")
-        );
+        let what =
+            format!("`service NAMESPACE/NAME`, `pod NAMESPACE/NAME`, `anything`, {}", kinds.join(", "));
         expected(rest, &what)
     })?;
     let rest = rest.trim_start();
@@ -174,7 +176,8 @@ mod tests {
     fn sentences_are_understood() {
         let read = parse("internet may not reach nodeports").unwrap();
         assert_eq!((read.claim, read.to, read.on), (Claim::MayNot, To::Kind(Kind::NodePort), None));
-        let read = parse(" only office, partners and vpn may reach service shop/admin:http on eth1 ").unwrap();
+        let read =
+            parse(" only office, partners and vpn may reach service shop/admin:http on eth1 ").unwrap();
         assert_eq!(read.zones.iter().map(|zone| &**zone).collect::<Vec<_>>(), ["office", "partners", "vpn"]);
         assert_eq!(read.to, To::Service("shop/admin".into(), Some("http".into())));
         assert_eq!((read.claim, read.on.as_deref()), (Claim::OnlyMay, Some("eth1")));

@@ -279,7 +279,21 @@ fn exposure(
     };
     let sources = nets(space, sources);
     let (target, way, zone) = (0, Way::Host, 0);
-    Exposure { target, node, way, family, zone, verdict, sources, fully, at, by_source_port, open, ends, sure }
+    Exposure {
+        target,
+        node,
+        way,
+        family,
+        zone,
+        verdict,
+        sources,
+        fully,
+        at,
+        by_source_port,
+        open,
+        ends,
+        sure,
+    }
 }
 
 /// Packets by nothing but their source.

@@ -38,10 +38,8 @@ pub fn offer(
         found[*place].close.as_ref().is_some_and(|close| lab.closes_alone(close, text))
     };
     let alone: Vec<&(usize, String)> = written.par_iter().filter(closes).collect();
-    let together: Vec<(&Close, &str)> = alone
-        .iter()
-        .filter_map(|(place, text)| Some((found[*place].close.as_ref()?, &**text)))
-        .collect();
+    let together: Vec<(&Close, &str)> =
+        alone.iter().filter_map(|(place, text)| Some((found[*place].close.as_ref()?, &**text))).collect();
     let closed = lab.close_together(&together);
     let offers: Vec<(usize, Fix)> = alone
         .into_iter()

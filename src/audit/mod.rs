@@ -103,16 +103,8 @@ pub fn run(cluster: &Cluster<'_>, request: &Request<'_>) -> Audit {
     let ready: Vec<&Ready<'_>> = ready.iter().collect();
     let exposures = exposures(cluster, &ready, entered.clone(), &targets, &zones);
     let rows = summary::rows(&exposures);
-    let mut audit = Audit {
-        entered,
-        targets,
-        zones,
-        exposures,
-        rows,
-        found: Vec::new(),
-        said,
-        nodes: Vec::new(),
-    };
+    let mut audit =
+        Audit { entered, targets, zones, exposures, rows, found: Vec::new(), said, nodes: Vec::new() };
     let mut found = findings::all(&audit, &nodes, cluster, &request.config);
     fix::offer(&mut found, &audit, cluster, &nodes, &ready, &request.given);
     audit.found = found;

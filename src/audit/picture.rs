@@ -10,17 +10,20 @@ use super::text::{columns, heading};
 use super::walk::End;
 use super::ways::Way;
 use super::words::{Words, safe};
+use super::zones::INTERNET;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// Boxes in a column, at most; of more, those that are reached come first.
 const BOXES: usize = 30;
 /// Letters of a label, at most.
-const LETTERS: usize = 34;
-/// Width and height of a box, and the space between two, in pixels.
-const BOX: (usize, usize, usize) = (250, 34, 10);
+const LETTERS: [usize; 3] = [20, 42, 30];
+/// Widths of the boxes of the columns, in pixels.
+const WIDTHS: [usize; 3] = [160, 320, 230];
+/// Height of a box, and the space between two, in pixels.
+const BOX: (usize, usize) = (34, 10);
 /// Space between two columns, in pixels.
-const GAP: usize = 150;
+const GAP: usize = 140;
 /// Height of the headings, in pixels.
 const HEAD: usize = 30;
 
@@ -34,7 +37,7 @@ pub fn picture(audit: &Audit, words: &Words<'_>) -> (String, String) {
     let sources = columns(&audit.rows);
     let mut rows: BTreeMap<usize, Vec<&Row>> = BTreeMap::new();
     audit.rows.iter().for_each(|row| rows.entry(row.target).or_default().push(row));
-    let widest = |own: &Vec<&Row>| own.iter().map(|row| (row.zone == 0, row.widest())).max();
+    let widest = |own: &Vec<&Row>| own.iter().map(|row| (row.zone == INTERNET, row.widest())).max();
     let mut targets: Vec<usize> =
         rows.keys().copied().filter(|target| !audit.targets[*target].kind.is_range()).collect();
     // the most exposed come first where not all have a place
@@ -45,8 +48,9 @@ pub fn picture(audit: &Audit, words: &Words<'_>) -> (String, String) {
     targets.truncate(BOXES);
     targets.sort_unstable();
     let ends = ends(audit, &targets, words);
-    let height = HEAD + [sources.len(), targets.len(), ends.len()].into_iter().max().unwrap_or_default() * step();
-    let width = 3 * BOX.0 + 2 * GAP;
+    let height =
+        HEAD + [sources.len(), targets.len(), ends.len()].into_iter().max().unwrap_or_default() * step();
+    let width = WIDTHS.iter().sum::<usize>() + 2 * GAP;
     let label = "who comes in where, what they address, and what is behind it";
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"cluster\" viewBox=\"0 0 {width} {height}\" role=\"group\" \
@@ -66,14 +70,16 @@ pub fn picture(audit: &Audit, words: &Words<'_>) -> (String, String) {
                 heading(&audit.targets[*target]),
                 super::text::cell(Some(row))
             );
-            line(&mut svg, (0, place), (1, at), verdict, *target, &title);
+            // what the internet reaches stands out
+            let who = if *zone == INTERNET { "internet" } else { "others" };
+            line(&mut svg, (0, place), (1, at), (who, verdict), *target, &title);
         }
     }
     for (place, (name, reached)) in ends.iter().enumerate() {
         for (target, verdict) in reached {
             let Some(at) = targets.iter().position(|own| own == target) else { continue };
             let title = format!("{} to {name}: {}", heading(&audit.targets[*target]), verdict.name());
-            line(&mut svg, (1, at), (2, place), *verdict, *target, &title);
+            line(&mut svg, (1, at), (2, place), ("others", *verdict), *target, &title);
         }
     }
     for (place, (zone, way)) in sources.iter().enumerate() {
@@ -86,7 +92,7 @@ pub fn picture(audit: &Audit, words: &Words<'_>) -> (String, String) {
     }
     for (place, target) in targets.iter().enumerate() {
         let own = &rows[target];
-        let state = own.iter().filter(|row| row.zone == 0).map(|row| row.widest()).max();
+        let state = own.iter().filter(|row| row.zone == INTERNET).map(|row| row.widest()).max();
         let state = state.map_or("inside", Verdict::name);
         shape(&mut svg, (1, place), state, Some(*target), &heading(&audit.targets[*target]));
     }
@@ -130,11 +136,11 @@ fn ends(audit: &Audit, targets: &[usize], words: &Words<'_>) -> Vec<(String, Vec
 }
 
 fn step() -> usize {
-    BOX.1 + BOX.2
+    BOX.0 + BOX.1
 }
 
 fn left(column: usize) -> usize {
-    column * (BOX.0 + GAP)
+    WIDTHS[..column].iter().sum::<usize>() + column * GAP
 }
 
 fn top(place: usize) -> usize {
@@ -145,16 +151,16 @@ fn line(
     svg: &mut String,
     from: (usize, usize),
     to: (usize, usize),
-    verdict: Verdict,
+    (who, verdict): (&str, Verdict),
     target: usize,
     title: &str,
 ) {
-    let (x1, y1) = (left(from.0) + BOX.0, top(from.1) + BOX.1 / 2);
-    let (x2, y2) = (left(to.0), top(to.1) + BOX.1 / 2);
+    let (x1, y1) = (left(from.0) + WIDTHS[from.0], top(from.1) + BOX.0 / 2);
+    let (x2, y2) = (left(to.0), top(to.1) + BOX.0 / 2);
     let (c1, c2) = (x1 + GAP / 2, x2 - GAP / 2);
     let _ = write!(
         svg,
-        "<a href=\"#{}\" tabindex=\"-1\"><path class=\"way {}\" d=\"M{x1} {y1}C{c1} {y1} {c2} {y2} {x2} {y2}\">\
+        "<a href=\"#{}\" tabindex=\"-1\"><path class=\"way {who} {}\" d=\"M{x1} {y1}C{c1} {y1} {c2} {y2} {x2} {y2}\">\
          <title>{}</title></path></a>",
         anchor(target),
         verdict.name(),
@@ -164,9 +170,9 @@ fn line(
 
 fn shape(svg: &mut String, (column, place): (usize, usize), class: &str, target: Option<usize>, name: &str) {
     let (x, y) = (left(column), top(place));
-    let (width, height, _) = BOX;
-    let short: String = match name.chars().count() > LETTERS {
-        true => name.chars().take(LETTERS - 1).chain(['…']).collect(),
+    let (width, height) = (WIDTHS[column], BOX.0);
+    let short: String = match name.chars().count() > LETTERS[column] {
+        true => name.chars().take(LETTERS[column] - 1).chain(['…']).collect(),
         false => name.to_owned(),
     };
     let inner = format!(
@@ -191,16 +197,16 @@ fn escape(text: &str) -> String {
 
 fn in_words(audit: &Audit, rows: &BTreeMap<usize, Vec<&Row>>, left_out: usize) -> String {
     let mut counts: BTreeMap<Verdict, usize> = BTreeMap::new();
-    for (target, own) in rows.iter().filter(|(target, _)| !audit.targets[**target].kind.is_range()) {
-        let _ = target;
-        let internet = own.iter().filter(|row| row.zone == 0).map(|row| row.widest()).max();
+    for own in rows.iter().filter(|(target, _)| !audit.targets[**target].kind.is_range()).map(|(_, own)| own)
+    {
+        let internet = own.iter().filter(|row| row.zone == INTERNET).map(|row| row.widest()).max();
         if let Some(verdict) = internet {
             *counts.entry(verdict).or_default() += 1;
         }
     }
     let count = |verdict: Verdict| counts.get(&verdict).copied().unwrap_or_default();
     let mut text = format!(
-        "Of what the internet may address, {} is open, {} restricted and {} blocked. A solid line is open, a dashed one \
+        "What the internet may address: {} open, {} restricted and {} blocked. A solid line is open, a dashed one \
          restricted, a dotted one blocked; each leads to the rules that decide.",
         count(Verdict::Open),
         count(Verdict::Restricted),

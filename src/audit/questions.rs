@@ -54,7 +54,8 @@ pub fn questions(audit: &Audit, cluster: &Cluster<'_>, words: &Words<'_>) -> Vec
         },
     ];
     // where only one service is asked for, ranges are not
-    questions.retain(|own| !own.answers.is_empty() || audit.targets.iter().any(|target| target.kind.is_range()));
+    questions
+        .retain(|own| !own.answers.is_empty() || audit.targets.iter().any(|target| target.kind.is_range()));
     questions
 }
 
@@ -142,9 +143,7 @@ fn range(audit: &Audit, words: &Words<'_>) -> Vec<Answer> {
 fn sources(audit: &Audit, cluster: &Cluster<'_>, words: &Words<'_>) -> Vec<Answer> {
     let public = audit.public_interfaces();
     let outside = |own: &&Exposure| match &own.way {
-        Way::Interface(name) => {
-            audit.zones[own.zone].whose == Whose::Nets && public.contains(&&**name)
-        }
+        Way::Interface(name) => audit.zones[own.zone].whose == Whose::Nets && public.contains(&&**name),
         Way::Pods | Way::Host => false,
     };
     let mut by_target: BTreeMap<usize, Vec<&Exposure>> = BTreeMap::new();
@@ -189,7 +188,5 @@ fn ranges(cluster: &Cluster<'_>, target: &Target) -> Vec<IpNet> {
         *format!("{}/{}", service.meta.namespace, service.meta.name) == *target.of
     };
     let service = cluster.resources().services.iter().find(of);
-    service.map_or_else(Vec::new, |own| {
-        own.load_balancer_source_ranges.iter().map(|net| net.value).collect()
-    })
+    service.map_or_else(Vec::new, |own| own.load_balancer_source_ranges.iter().map(|net| net.value).collect())
 }

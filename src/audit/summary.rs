@@ -58,7 +58,8 @@ impl Row {
         let first = self.parts.first()?.verdict;
         // pods and nodes are others on each node
         let alone = matches!(self.way, Way::Interface(_));
-        let agree = if alone { self.parts.len() == 1 } else { self.parts.iter().all(|own| own.verdict == first) };
+        let agree =
+            if alone { self.parts.len() == 1 } else { self.parts.iter().all(|own| own.verdict == first) };
         agree.then_some(first)
     }
 

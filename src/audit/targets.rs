@@ -3,8 +3,8 @@
 use crate::diagnostic::Location;
 use crate::ir::Family;
 use crate::kernel::packet::{TCP, number, transport};
-use crate::model::core::{Pod, Service};
 use crate::kube_proxy::Slices;
+use crate::model::core::{Pod, Service};
 use crate::resolve::Cluster;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -93,11 +93,7 @@ impl Kind {
     pub fn is_translated(self) -> bool {
         matches!(
             self,
-            Kind::LoadBalancer
-                | Kind::ExternalIp
-                | Kind::NodePort
-                | Kind::HostPort
-                | Kind::OutsideService
+            Kind::LoadBalancer | Kind::ExternalIp | Kind::NodePort | Kind::HostPort | Kind::OutsideService
         )
     }
 

@@ -23,13 +23,7 @@ pub fn text(audit: &Audit, questions: &[Question], words: &Words<'_>, details: b
         }
         let width = question.answers.iter().map(|one| one.about.chars().count()).max().unwrap_or_default();
         for one in &question.answers {
-            let _ = writeln!(
-                out,
-                "  {:<width$}  {:<8} {}",
-                safe(&one.about),
-                one.answer,
-                safe(&one.more)
-            );
+            let _ = writeln!(out, "  {:<width$}  {:<8} {}", safe(&one.about), one.answer, safe(&one.more));
         }
         out.push('\n');
     }
@@ -76,7 +70,9 @@ fn table(out: &mut String, audit: &Audit, words: &Words<'_>) {
     let cells: Vec<(String, Vec<&'static str>)> = by_target
         .iter()
         .map(|(target, rows)| {
-            let of = |(zone, way): &Column| cell(rows.iter().find(|row| row.zone == *zone && row.way == *way).copied());
+            let of = |(zone, way): &Column| {
+                cell(rows.iter().find(|row| row.zone == *zone && row.way == *way).copied())
+            };
             (safe(&heading(&audit.targets[*target])), columns.iter().map(of).collect())
         })
         .collect();
@@ -179,7 +175,8 @@ fn of_exposure(exposure: &Exposure, is_range: bool, words: &Words<'_>) -> String
             for (place, rule) in hop.rules.iter().enumerate() {
                 let at = rule.at.map(|at| format!(" ({}:{}:{})", (words.files)(at.file), at.line, at.column));
                 let word = if place == 0 { "because" } else { "before" };
-                let node = if end.hops.len() > 1 { format!("{}: ", words.node(hop.node)) } else { String::new() };
+                let node =
+                    if end.hops.len() > 1 { format!("{}: ", words.node(hop.node)) } else { String::new() };
                 let text = format!("{node}{}{}", rule.reason, at.unwrap_or_default());
                 let _ = write!(out, "\n      {word:<7} {}", safe(&text));
                 if place == 0 {

@@ -375,10 +375,8 @@ impl<'w, 'r> Walker<'w, 'r> {
         let [Some(source), Some(destination)] = ends else {
             return Crossing { marks: vec![0], stopped: None };
         };
-        let Carriers { mut query, space, set } =
-            journey::carriers(by, outer, views, (source, destination));
-        let mut walked =
-            self.nodes[from].node.walk(space, set, &query.from, by.mark_outside(mark, views[0]));
+        let Carriers { mut query, space, set } = journey::carriers(by, outer, views, (source, destination));
+        let mut walked = self.nodes[from].node.walk(space, set, &query.from, by.mark_outside(mark, views[0]));
         let sent: Vec<PacketSet> =
             walked.out.iter().filter(|out| out.device.is_some()).map(|out| out.set).collect();
         let set = walked.space.union_of(sent);

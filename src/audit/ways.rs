@@ -111,16 +111,21 @@ impl Addressed {
             sets[usize::from(outside)].push(of_fields(space, &fields));
         }
         let [inside, outside] = sets.map(|sets| space.union_of(sets));
-        let without = node.own.view.workloads.iter().filter(|pod| {
-            pod.tiers.iter().all(|tier| tier.ingress.is_empty()) && !pod.profiles.is_empty()
-        });
-        let addresses = without.flat_map(|pod| &pod.addresses).filter(|ip| ip.is_ipv4() == (family == Family::V4));
+        let without =
+            node.own.view.workloads.iter().filter(|pod| {
+                pod.tiers.iter().all(|tier| tier.ingress.is_empty()) && !pod.profiles.is_empty()
+            });
+        let addresses =
+            without.flat_map(|pod| &pod.addresses).filter(|ip| ip.is_ipv4() == (family == Family::V4));
         let addresses: Vec<Range> = addresses.map(|ip| (number(*ip), number(*ip))).collect();
         // what begins no connection, as most of ICMP, meets rules of its own
-        let protocols = space.with(Field::Protocol, &[TCP, UDP].map(|own| (u128::from(own), u128::from(own))));
+        let protocols =
+            space.with(Field::Protocol, &[TCP, UDP].map(|own| (u128::from(own), u128::from(own))));
         // Felix lets no pod send this (`felix/rules/endpoints.go:593`, v3.32.1)
-        let vxlan = [(Field::Protocol, UDP.into()), (Field::DestinationPort, node.own.view.config.vxlan_port.into())];
-        let vxlan = of_fields(space, &vxlan.map(|(field, value): (Field, u128)| (field, vec![(value, value)])));
+        let vxlan =
+            [(Field::Protocol, UDP.into()), (Field::DestinationPort, node.own.view.config.vxlan_port.into())];
+        let vxlan =
+            of_fields(space, &vxlan.map(|(field, value): (Field, u128)| (field, vec![(value, value)])));
         let protocols = space.difference(protocols, vxlan);
         let open_pods = space.with(Field::Destination, &addresses);
         let open_pods = space.intersection(open_pods, protocols);
@@ -165,10 +170,16 @@ impl Addressed {
         let mut left = space.intersection(set, self.targets);
         while let Some(packet) = space.sample(left) {
             let value = |field: Field| packet[field as usize];
-            let key =
-                (value(Field::Destination), value(Field::Protocol) as u8, value(Field::DestinationPort) as u16);
-            let fields =
-                [(Field::Destination, key.0), (Field::Protocol, key.1.into()), (Field::DestinationPort, key.2.into())];
+            let key = (
+                value(Field::Destination),
+                value(Field::Protocol) as u8,
+                value(Field::DestinationPort) as u16,
+            );
+            let fields = [
+                (Field::Destination, key.0),
+                (Field::Protocol, key.1.into()),
+                (Field::DestinationPort, key.2.into()),
+            ];
             let there = fields.into_iter().fold(PacketSet::ALL, |set, (field, value)| {
                 let own = space.with_value(field, value);
                 space.intersection(set, own)

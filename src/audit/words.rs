@@ -1,11 +1,11 @@
 //! Sources, ends and hops in words.
 
+use super::Audit;
 use super::exposure::{Exposure, Reached, Verdict};
 use super::nodes::Compiled;
 use super::walk::{End, Hop, Sure};
 use super::ways::Way;
 use super::zones::Zone;
-use super::Audit;
 use crate::diagnostic::FileId;
 use crate::diagnostic::render::printable;
 use crate::ir::Family;

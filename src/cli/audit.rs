@@ -54,7 +54,9 @@ pub fn run(args: &AuditArgs) -> io::Result<u8> {
     said.extend(audit.said.iter().cloned());
     if audit.nodes.is_empty() {
         messages::print(&said, &loaded.files)?;
-        anstream::eprintln!("error: no node is in the input: add the Node objects, or pods with a `nodeName`");
+        anstream::eprintln!(
+            "error: no node is in the input: add the Node objects, or pods with a `nodeName`"
+        );
         return Ok(BAD_INPUT);
     }
     order(&mut said);
@@ -63,8 +65,7 @@ pub fn run(args: &AuditArgs) -> io::Result<u8> {
     let words = Words::new(&audit, &audit.nodes, &names);
     let questions = audit::questions::questions(&audit, &cluster, &words);
     let acceptances = &loaded.collected.acceptances;
-    let mut document =
-        audit::document::document(&audit, &cluster, acceptances, &words, &loaded.files);
+    let mut document = audit::document::document(&audit, &cluster, acceptances, &words, &loaded.files);
     document.messages = said;
     document.nodes = args.node.iter().cloned().collect();
     report::compare(&mut document, baseline.as_ref());

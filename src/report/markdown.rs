@@ -132,7 +132,11 @@ fn finding(one: &Finding, document: &Document<'_>) -> String {
         excerpt(&mut out, at, document.sources);
     }
     for (label, value) in &one.facts {
-        let _ = write!(out, "\n{label}: <code>{}</code>\n", escape(value));
+        let value = match words::is_sentence(label) {
+            true => message(value),
+            false => format!("<code>{}</code>", escape(value)),
+        };
+        let _ = write!(out, "\n{label}: {value}\n");
     }
     if let Some(help) = &one.said.help {
         let _ = write!(out, "\nHelp: {}\n", message(help));

@@ -1,7 +1,7 @@
 //! The form for a terminal: each finding under the lines that it speaks of, and a summary.
 
 use super::{Document, Finding, Subject};
-use crate::diagnostic::render::{self, printable};
+use crate::diagnostic::render::{self, SourceLines, printable};
 use std::fmt::Write;
 
 /// The findings that count, an empty line after each, and the last lines. `styled` puts in ANSI colours.
@@ -11,7 +11,7 @@ pub fn text(document: &Document<'_>, styled: bool) -> String {
         // what has a place and no facts is all said by the lines there
         let by_facts = !finding.facts.is_empty() || finding.said.at.is_none();
         match document.subject(finding).filter(|_| by_facts) {
-            Some(subject) => facts(&mut out, finding, subject),
+            Some(subject) => facts(&mut out, finding, subject, document.sources),
             None => {
                 out.push_str(&render::full(std::slice::from_ref(&finding.said), document.sources, styled));
             }
@@ -34,11 +34,26 @@ pub fn text(document: &Document<'_>, styled: bool) -> String {
 }
 
 /// A finding that no lines of a manifest can show: what it is about, and what there is to know.
-fn facts(out: &mut String, finding: &Finding, subject: &Subject) {
+fn facts(out: &mut String, finding: &Finding, subject: &Subject, sources: &dyn SourceLines) {
     let said = &finding.said;
     let _ = writeln!(out, "{}[{}]: {}", printable(&subject.title()), said.id, printable(&said.message));
     for (label, value) in &finding.facts {
         let _ = writeln!(out, "  {label:<8} {}", printable(value));
+    }
+    // where facts do not name a place already
+    let placed = finding.facts.iter().any(|(label, _)| matches!(*label, "at" | "for"));
+    if let Some(at) = said.at.filter(|_| !placed) {
+        let _ = writeln!(
+            out,
+            "  {:<8} {}:{}:{}",
+            "written",
+            printable(sources.name(at.file)),
+            at.line,
+            at.column
+        );
+    }
+    if let Some(help) = said.help.as_ref().filter(|_| finding.fix.is_none()) {
+        let _ = writeln!(out, "  {:<8} {}", "help", printable(help));
     }
     out.push('\n');
 }

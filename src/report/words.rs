@@ -26,6 +26,11 @@ pub fn pieces(message: &str) -> impl Iterator<Item = (bool, &str)> {
     pieces.filter(|(_, piece)| !piece.is_empty())
 }
 
+/// Whether the facts with a label are sentences, in which only the user's words are code.
+pub fn is_sentence(label: &str) -> bool {
+    label == "because"
+}
+
 /// What a line of a patch says: `went`, `came`, or `stays`.
 pub fn sign(line: &str) -> &'static str {
     match line.as_bytes() {

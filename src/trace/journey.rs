@@ -215,8 +215,7 @@ pub fn arriving(mut sender: End, view: &NodeView, destination: IpAddr) -> End {
     sender.own = false;
     let has = |interface: &&Interface| interface.addresses.iter().any(|net| net.addr() == destination);
     let interface = view.interfaces.iter().find(has);
-    sender.interface = interface
-        .map(|interface| interface.name.clone())
-        .or_else(|| assume::internal(view).map(Into::into));
+    sender.interface =
+        interface.map(|interface| interface.name.clone()).or_else(|| assume::internal(view).map(Into::into));
     sender
 }

@@ -7,8 +7,8 @@
 use super::common::root;
 use super::frame;
 use super::lab::Lab;
-use super::record::{Record, Records};
 use super::proxy::{self, Service};
+use super::record::{Record, Records};
 use super::setup::restore_more;
 use super::{INSIDE, again_inside, kernel_is_here};
 use netpolc::audit::exposure::{Exposure, Reached, Verdict};
@@ -95,9 +95,9 @@ fn measured() -> Vec<Measured> {
         text.contains("/services/") || text.contains("/real/iks-")
     };
     for case in super::common::recorded().into_iter().filter(|path| asked(path)) {
-        let routes = ["ip-route.json", "ip-route6.json"].into_iter().flat_map(|name| {
-            ip_route::parse(&read(&case.join("golden").join(name))).expect("routes")
-        });
+        let routes = ["ip-route.json", "ip-route6.json"]
+            .into_iter()
+            .flat_map(|name| ip_route::parse(&read(&case.join("golden").join(name))).expect("routes"));
         let interfaces = ip_addr::parse(&read(&case.join("golden/ip-addr.json"))).expect("addresses");
         all.push(Measured {
             name: case.file_name().unwrap_or_default().to_string_lossy().into_owned(),
@@ -133,11 +133,13 @@ fn compare() {
         let compiled = felix::render(&node.view);
         // each endpoint of a service has its turn
         let services = services(&resources, &case.node);
-        let pods = resources.pools.first().map_or("10.0.0.0/8".to_owned(), |pool| pool.cidr.value.to_string());
+        let pods =
+            resources.pools.first().map_or("10.0.0.0/8".to_owned(), |pool| pool.cidr.value.to_string());
         let own = node_address(&resources, &case.node);
         let rounds = services.iter().map(|(_, own)| own.all.len()).max().unwrap_or_default().max(1);
         for round in 0..rounds {
-            let loaded: Vec<Service> = services.iter().map(|(_, own)| with_one_endpoint(own, round)).collect();
+            let loaded: Vec<Service> =
+                services.iter().map(|(_, own)| with_one_endpoint(own, round)).collect();
             let mut lab = Lab::new(&node.view, &node.routes, &compiled);
             restore_more(&proxy::rules(&loaded, &pods, &own));
             if case.name.contains("hosts") {
@@ -149,7 +151,8 @@ fn compare() {
                 if target.kind.is_range() || exposure.family == Family::V6 {
                     continue;
                 }
-                let endpoint = services.iter().find(|((of, port), _)| *of == *target.of && *port == *target.port_name);
+                let endpoint =
+                    services.iter().find(|((of, port), _)| *of == *target.of && *port == *target.port_name);
                 let endpoint = endpoint.and_then(|(_, own)| turn(own, round));
                 for question in questions(&audit, exposure, target, endpoint) {
                     let was = question.ask(&mut lab);
@@ -205,7 +208,9 @@ fn services(resources: &Resources, node: &str) -> Vec<((String, String), Service
                     && labels.get("kubernetes.io/service-name") == Some(&*service.meta.name)
             };
             for slice in resources.endpoint_slices.iter().filter(is_own) {
-                for number in slice.ports.iter().filter(|own| own.name == port.name).filter_map(|own| own.port) {
+                for number in
+                    slice.ports.iter().filter(|own| own.name == port.name).filter_map(|own| own.port)
+                {
                     for endpoint in slice.endpoints.iter().filter(|own| own.ready) {
                         let at = (endpoint.addresses[0].to_string(), number);
                         here.extend((*endpoint.node == *node).then(|| at.clone()));
@@ -215,7 +220,9 @@ fn services(resources: &Resources, node: &str) -> Vec<((String, String), Service
             }
             // without slices the control plane copies what is written by hand
             let by_hand = |own: &&netpolc::model::core::Endpoints| {
-                endpoints.is_empty() && own.meta.namespace == service.meta.namespace && own.meta.name == service.meta.name
+                endpoints.is_empty()
+                    && own.meta.namespace == service.meta.namespace
+                    && own.meta.name == service.meta.name
             };
             let copied: Vec<(String, u16)> = resources
                 .endpoints
@@ -223,8 +230,11 @@ fn services(resources: &Resources, node: &str) -> Vec<((String, String), Service
                 .filter(by_hand)
                 .flat_map(|own| &own.subsets)
                 .flat_map(|subset| {
-                    let numbers = subset.ports.iter().filter(|own| own.name == port.name).filter_map(|own| own.port);
-                    numbers.flat_map(|number| subset.addresses.iter().map(move |own| (own.value.to_string(), number)))
+                    let numbers =
+                        subset.ports.iter().filter(|own| own.name == port.name).filter_map(|own| own.port);
+                    numbers.flat_map(|number| {
+                        subset.addresses.iter().map(move |own| (own.value.to_string(), number))
+                    })
                 })
                 .collect();
             endpoints.extend(copied);
@@ -242,7 +252,11 @@ fn services(resources: &Resources, node: &str) -> Vec<((String, String), Service
                     node_port: port.node_port,
                     external_local: service.external_local,
                     internal_local: service.internal_local,
-                    ranges: service.load_balancer_source_ranges.iter().map(|net| net.value.to_string()).collect(),
+                    ranges: service
+                        .load_balancer_source_ranges
+                        .iter()
+                        .map(|net| net.value.to_string())
+                        .collect(),
                     health_port: service.health_check_node_port.as_ref().map(|port| port.value),
                     all: endpoints,
                     here,
@@ -296,7 +310,9 @@ fn questions<'q>(
     let zone = &audit.zones[exposure.zone];
     let candidates: Vec<IpAddr> = match exposure.way {
         Way::Pods => entered.view.workloads.iter().flat_map(|pod| &pod.addresses).copied().collect(),
-        Way::Host => entered.view.interfaces.iter().flat_map(|own| &own.addresses).map(|net| net.addr()).collect(),
+        Way::Host => {
+            entered.view.interfaces.iter().flat_map(|own| &own.addresses).map(|net| net.addr()).collect()
+        }
         Way::Interface(_) => {
             // those who get in, those beside them, and others of the zone
             let mut all: Vec<IpAddr> = Vec::new();
@@ -325,12 +341,8 @@ fn questions<'q>(
         }
         _ => !address.is_loopback(),
     };
-    let sources: BTreeSet<IpAddr> = candidates
-        .into_iter()
-        .filter(is_of_family)
-        .filter(is_in_zone)
-        .filter(comes_this_way)
-        .collect();
+    let sources: BTreeSet<IpAddr> =
+        candidates.into_iter().filter(is_of_family).filter(is_in_zone).filter(comes_this_way).collect();
     let destinations: Vec<IpAddr> = match target.address {
         Some(address) => vec![address],
         None => {
@@ -393,7 +405,9 @@ fn passes(end: &Reached, node: usize) -> bool {
 
 fn beside(address: IpAddr, step: i64) -> Option<IpAddr> {
     match address {
-        IpAddr::V4(own) => Some(std::net::Ipv4Addr::from(u32::from(own).checked_add_signed(step as i32)?).into()),
+        IpAddr::V4(own) => {
+            Some(std::net::Ipv4Addr::from(u32::from(own).checked_add_signed(step as i32)?).into())
+        }
         IpAddr::V6(own) => {
             Some(std::net::Ipv6Addr::from(u128::from(own).checked_add_signed(step.into())?).into())
         }

@@ -32,7 +32,8 @@ pub fn rules(services: &[Service], pods: &str, node: &str) -> String {
     let (mut nat, mut filter) = (Vec::<String>::new(), Vec::<String>::new());
     for own in services {
         let (name, protocol) = (&own.name, &own.protocol);
-        let external = !own.load_balancers.is_empty() || !own.external_ips.is_empty() || own.node_port.is_some();
+        let external =
+            !own.load_balancers.is_empty() || !own.external_ips.is_empty() || own.node_port.is_some();
         let any = !own.all.is_empty();
         let refuse = if any { "DROP" } else { "REJECT" };
         let policy = |local: bool| format!("{}-{name}", if local { "SVL" } else { "SVC" });
@@ -152,7 +153,6 @@ pub fn rules(services: &[Service], pods: &str, node: &str) -> String {
     }
     text
 }
-
 
 fn contains(net: &str, address: &str) -> bool {
     let (net, length) = net.split_once('/').expect("a network");

@@ -28,6 +28,8 @@ const BY_HAND: [&str; 8] = [
 /// One story of `diff`, and one in which nothing changes.
 const DIFF: [&str; 3] = ["diff", "fixtures/diff/before", "fixtures/diff/widened-cidr"];
 const DIFF_OF_NOTHING: [&str; 3] = ["diff", "fixtures/diff/before", "fixtures/diff/formatting"];
+const AUDIT: [&str; 4] =
+    ["audit", "fixtures/audit/cluster.yaml", "fixtures/audit/local.yaml", "fixtures/audit/hosts.yaml"];
 const FORMATS: [&str; 7] = ["text", "json", "sarif", "markdown", "github", "junit", "html"];
 
 fn in_form(command: &[&str], format: &str) -> Run {
@@ -40,7 +42,7 @@ fn temporary(name: &str) -> PathBuf {
 
 #[test]
 fn each_form_is_what_a_user_would_see() {
-    for (name, command) in [("accepted", &ACCEPTED[..]), ("diff", &DIFF)] {
+    for (name, command) in [("accepted", &ACCEPTED[..]), ("diff", &DIFF), ("audit", &AUDIT)] {
         for format in ["text", "sarif", "markdown", "github", "junit"] {
             let result = in_form(command, format);
             assert_eq!(result.status, Some(1), "{format}: {}", result.stderr);
@@ -53,6 +55,25 @@ fn each_form_is_what_a_user_would_see() {
             }, { insta::assert_snapshot!(format!("{name}-{format}"), shown) });
         }
     }
+}
+
+/// What was found of services is known and accepted as mistakes of policies are.
+#[test]
+fn audit_knows_what_is_open() {
+    let baseline = temporary("audit.baseline");
+    let path = baseline.to_str().unwrap();
+    let written = run(&[&AUDIT[..], &["--write-baseline", path]].concat());
+    assert_eq!(written.status, Some(0), "{}", written.stderr);
+    assert!(written.stdout.contains("in the baseline"), "{}", written.stdout);
+    let known = run(&[&AUDIT[..], &["--baseline", path, "--fail-on-new"]].concat());
+    assert_eq!(known.status, Some(0), "{}", known.stdout);
+    let more = [&AUDIT[..], &["fixtures/audit/web.yaml", "--baseline", path, "--fail-on-new"]].concat();
+    let new = run(&more);
+    assert_eq!(new.status, Some(1), "{}", new.stdout);
+    assert!(new.stdout.contains("[open-load-balancer]"), "{}", new.stdout);
+    let accepted = run(&["audit", "fixtures/audit/bare.yaml", "--format", "json"]);
+    let reason = "\"reason\": \"a demonstration that everybody may see\"";
+    assert!(accepted.stdout.contains(reason), "{}", accepted.stdout);
 }
 
 /// What changes is told at the lines of the new state, and a change that no line of it makes has no line.
@@ -120,7 +141,9 @@ fn every_form_is_valid_whatever_is_found() {
     let nothing_to_go = ["optimize", "--check", "fixtures/check/log-only-denies/bad.yaml"];
     let no_text = ["optimize", "--check", "fixtures/input/tab.yaml"];
     let unreadable = ["diff", "fixtures/diff/before", "fixtures/input/tab.yaml"];
-    let cases: [(&[&str], i32); 16] = [
+    let wrong_zones = [&AUDIT[..], &["--zones", "fixtures/audit/zones-wrong.toml"]].concat();
+    let guarded = ["audit", "fixtures/iks/cluster"];
+    let cases: [(&[&str], i32); 19] = [
         (&nothing, 0),
         (&malformed, 2),
         (&unknown_node, 2),
@@ -137,6 +160,9 @@ fn every_form_is_valid_whatever_is_found() {
         (&nothing_to_go, 0),
         (&no_text, 2),
         (&unreadable, 2),
+        (&AUDIT, 1),
+        (&guarded, 0),
+        (&wrong_zones, 2),
     ];
     for (command, status) in cases {
         for format in FORMATS {

@@ -36,9 +36,14 @@ pub fn find(context: &Context<'_, '_>) -> Vec<Found> {
         );
         let end = exposure.ends.iter().find(|own| !own.counts && own.to == Some((*address, *port)));
         let decision = end.and_then(|end| end.hops.last()?.rules.first());
-        let said =
-            diagnostic("endpoint-refused", Severity::Warning, context.confidence([exposure.node]), target.at, message)
-                .help("let the policies of all its pods, and of their nodes, allow the same clients");
+        let said = diagnostic(
+            "endpoint-refused",
+            Severity::Warning,
+            context.confidence([exposure.node]),
+            target.at,
+            message,
+        )
+        .help("let the policies of all its pods, and of their nodes, allow the same clients");
         let because = decision.map(|rule| Because { of: None, text: rule.reason.clone(), at: rule.at });
         found.push(Found {
             because: because.into_iter().collect(),

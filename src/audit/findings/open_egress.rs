@@ -25,9 +25,14 @@ pub fn find(context: &Context<'_, '_>) -> Vec<Found> {
     }
     let one = |(namespace, pods): (&str, Vec<&crate::resolve::view::WorkloadEndpoint>)| {
         let message = format!("pods of namespace `{namespace}` reach the whole internet");
-        let said =
-            diagnostic("open-egress", Severity::Note, Confidence::Certain, pods.first().map(|pod| pod.at), message)
-                .help("select them with a policy of type `Egress` that allows what they need");
+        let said = diagnostic(
+            "open-egress",
+            Severity::Note,
+            Confidence::Certain,
+            pods.first().map(|pod| pod.at),
+            message,
+        )
+        .help("select them with a policy of type `Egress` that allows what they need");
         let no_policy = |pod: &&crate::resolve::view::WorkloadEndpoint| {
             pod.tiers.iter().all(|tier| tier.egress.is_empty())
         };

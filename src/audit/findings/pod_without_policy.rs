@@ -15,9 +15,8 @@ pub fn find(context: &Context<'_, '_>) -> Vec<Found> {
         let open = |pod: &&crate::resolve::view::WorkloadEndpoint| {
             pod.tiers.iter().all(|tier| tier.ingress.is_empty())
         };
-        without.extend(
-            node.view.workloads.iter().filter(open).map(|pod| (number, &*pod.namespace, &*pod.pod)),
-        );
+        without
+            .extend(node.view.workloads.iter().filter(open).map(|pod| (number, &*pod.namespace, &*pod.pod)));
     }
     let mut reached: BTreeMap<(&str, usize), BTreeSet<&str>> = BTreeMap::new();
     for (_, exposure, target, _) in context.to_internet() {

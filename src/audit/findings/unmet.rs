@@ -1,8 +1,8 @@
 //! `unmet-expectation`: the cluster does not do what a sentence of the zones file says.
 
 use super::{Because, Context, Found, diagnostic};
-use crate::audit::exposure::{Exposure, Verdict};
 use crate::audit::expectation::{Claim, Expectation, To};
+use crate::audit::exposure::{Exposure, Verdict};
 use crate::audit::targets::Kind;
 use crate::audit::ways::Way;
 use crate::audit::words::{list, network};
@@ -116,8 +116,11 @@ fn missing(context: &Context<'_, '_>, of: &Expectation) -> Vec<String> {
 /// Those from outside who get there, and are in none of the zones.
 fn others(context: &Context<'_, '_>, of: &Expectation) -> Vec<String> {
     let zones = &context.audit.zones;
-    let named: Vec<IpNet> =
-        zones.iter().filter(|zone| of.zones.contains(&zone.name)).flat_map(|zone| zone.nets.clone()).collect();
+    let named: Vec<IpNet> = zones
+        .iter()
+        .filter(|zone| of.zones.contains(&zone.name))
+        .flat_map(|zone| zone.nets.clone())
+        .collect();
     let mut found: Vec<String> = Vec::new();
     for (exposure, _) in about(context, of) {
         let zone = &zones[exposure.zone];
@@ -142,8 +145,10 @@ fn without(nets: &[IpNet], others: &[IpNet]) -> Vec<IpNet> {
     let mut rest = Vec::new();
     for family in [Family::V4, Family::V6] {
         let mut space = Space::new(family);
-        let (all, less) =
-            (space.with(Field::Source, &ranges(nets, family)), space.with(Field::Source, &ranges(others, family)));
+        let (all, less) = (
+            space.with(Field::Source, &ranges(nets, family)),
+            space.with(Field::Source, &ranges(others, family)),
+        );
         let set = space.difference(all, less);
         if set == PacketSet::NONE {
             continue;

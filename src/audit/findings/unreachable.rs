@@ -22,7 +22,8 @@ pub fn find(context: &Context<'_, '_>) -> Vec<Found> {
     let all_blocked = |own: &Vec<&Exposure>| own.iter().all(|own| own.verdict == Verdict::Blocked);
     let one = |(number, exposures): (usize, Vec<&Exposure>)| {
         let target = &context.audit.targets[number];
-        let message = format!("nobody outside of the cluster reaches {} of Service `{}`", target.name(), target.of);
+        let message =
+            format!("nobody outside of the cluster reaches {} of Service `{}`", target.name(), target.of);
         let said =
             diagnostic("unreachable-service", Severity::Warning, Confidence::Possible, target.at, message);
         let mut because: Vec<Because> = Vec::new();

@@ -389,7 +389,8 @@ impl<'k, 'p> Symbolic<'k, 'p> {
     /// on the way, some choice leads there.
     pub fn before(&mut self, flow: &Flow, mut set: PacketSet) -> PacketSet {
         let space = &mut self.space;
-        let ranges = [flow.now.from, flow.now.to.and_then(|to| to.addresses), flow.now.to.and_then(|to| to.ports)];
+        let ranges =
+            [flow.now.from, flow.now.to.and_then(|to| to.addresses), flow.now.to.and_then(|to| to.ports)];
         let several = |range: Option<Range>| range.is_some_and(|(first, last)| first != last);
         let chosen = [Field::Source, Field::Destination, Field::DestinationPort]
             .into_iter()

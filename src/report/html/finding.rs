@@ -25,7 +25,10 @@ pub fn finding(out: &mut String, one: &Finding, document: &Document<'_>, open: b
     let facts: String = one
         .facts
         .iter()
-        .map(|(label, value)| format!("<dt>{label}</dt><dd><code>{}</code></dd>", escape(value)))
+        .map(|(label, value)| match words::is_sentence(label) {
+            true => format!("<dt>{label}</dt><dd>{}</dd>", message(value)),
+            false => format!("<dt>{label}</dt><dd><code>{}</code></dd>", escape(value)),
+        })
         .collect();
     if !facts.is_empty() {
         let _ = writeln!(out, "<dl>{facts}</dl>");
