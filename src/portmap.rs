@@ -89,7 +89,7 @@ pub fn add(program: &mut Program, cluster: &Cluster<'_>, view: &NodeView) {
                 _ => {}
             }
         }
-        let masquerade = Action::Masquerade(Box::new(Translation::default()));
+        let masquerade = Action::Masquerade(Box::default());
         chains.push(Arc::new(Chain::new(ALL, entries)));
         chains.push(Arc::new(Chain::new(SET_MARK, vec![rule(vec![], Action::set_mark(MARK))])));
         let masquerade = vec![rule(vec![Match::mark_set(MARK)], masquerade)];

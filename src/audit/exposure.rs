@@ -115,7 +115,7 @@ pub fn expose(
     for (number, ways, addressed, first) in of_nodes {
         for ((way, entered), parts) in ways.into_iter().zip(&parts[first..]) {
             let space = &mut walker.space;
-            let internals = internals(all[number], &zones[..], space.family());
+            let internals = internals(all[number], zones, space.family());
             let reaches = |kind: Kind| match (&way, kind) {
                 (Way::Pods, _) => true,
                 (Way::Host, kind) => kind != Kind::Internet,

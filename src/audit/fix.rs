@@ -19,6 +19,9 @@ use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+/// Ports to close, by the network of the address, if it is one, and the protocol.
+type Ports = BTreeMap<(Option<String>, u8), BTreeSet<(u16, u16)>>;
+
 /// Adds to findings the policies that mend them.
 pub fn offer(
     found: &mut [Found],
@@ -72,7 +75,7 @@ impl Lab<'_, '_> {
     /// The policy; `None` if nothing selects just the host endpoints of the interface.
     fn write(&self, close: &Close, name: &str) -> Option<String> {
         let selector = self.selector(&close.interface, &close.nodes)?;
-        let mut ports: BTreeMap<(Option<String>, u8), BTreeSet<(u16, u16)>> = BTreeMap::new();
+        let mut ports = Ports::new();
         let mut kinds = BTreeSet::new();
         for target in close.targets.iter().map(|target| &self.audit.targets[*target]) {
             kinds.insert(target.kind);

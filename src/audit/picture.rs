@@ -51,6 +51,7 @@ pub fn picture(audit: &Audit, words: &Words<'_>) -> (String, String) {
     let height =
         HEAD + [sources.len(), targets.len(), ends.len()].into_iter().max().unwrap_or_default() * step();
     let width = WIDTHS.iter().sum::<usize>() + 2 * GAP;
+    let height = height + HEAD;
     let label = "who comes in where, what they address, and what is behind it";
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"cluster\" viewBox=\"0 0 {width} {height}\" role=\"group\" \
@@ -99,7 +100,9 @@ pub fn picture(audit: &Audit, words: &Words<'_>) -> (String, String) {
     for (place, (name, _)) in ends.iter().enumerate() {
         shape(&mut svg, (2, place), "end", None, name);
     }
-    svg.push_str("</svg>");
+    let legend =
+        "solid: open; dashed: restricted; dotted: blocked. Boxes and lines lead to the rules that decide.";
+    let _ = write!(svg, "<text class=\"head\" x=\"0\" y=\"{}\">{legend}</text></svg>", height - 8);
     (svg, in_words(audit, &rows, left_out))
 }
 
@@ -206,8 +209,7 @@ fn in_words(audit: &Audit, rows: &BTreeMap<usize, Vec<&Row>>, left_out: usize) -
     }
     let count = |verdict: Verdict| counts.get(&verdict).copied().unwrap_or_default();
     let mut text = format!(
-        "What the internet may address: {} open, {} restricted and {} blocked. A solid line is open, a dashed one \
-         restricted, a dotted one blocked; each leads to the rules that decide.",
+        "What the internet may address: {} open, {} restricted and {} blocked.",
         count(Verdict::Open),
         count(Verdict::Restricted),
         count(Verdict::Blocked)

@@ -98,7 +98,7 @@ fn services(audit: &Audit, words: &Words<'_>) -> Vec<Answer> {
         let mut said: Vec<String> = Vec::new();
         for own in &reached {
             let verdict = words.verdict(own);
-            if !said.iter().any(|other| *other == verdict) {
+            if !said.contains(&verdict) {
                 said.push(verdict);
             }
         }
@@ -126,7 +126,7 @@ fn range(audit: &Audit, words: &Words<'_>) -> Vec<Answer> {
                 Verdict::Open => ("no", "every port is open".to_owned()),
                 Verdict::Restricted => ("in part", format!("open: {}", words.boxes(&own.open, own.family))),
             };
-            match said.iter_mut().find(|(one, text, _)| (*one, &*text) == (answer, &more)) {
+            match said.iter_mut().find(|(one, text, _)| *one == answer && *text == more) {
                 Some((_, _, nodes)) => nodes.push(own),
                 None => said.push((answer, more, vec![own])),
             }

@@ -27,7 +27,7 @@ pub fn guard<'v>(view: &'v NodeView, interface: &str) -> Guard<'v> {
     let (named, wildcard) = (of(interface), of(WILDCARD_INTERFACE));
     let host = named.or(wildcard);
     let policies = |host: Option<&'v HostEndpoint>, tiers: fn(&HostEndpoint) -> &Vec<TierPolicies>| {
-        let groups = host.into_iter().flat_map(move |host| tiers(host)).flat_map(|tier| &tier.ingress);
+        let groups = host.into_iter().flat_map(tiers).flat_map(|tier| &tier.ingress);
         let all = groups.flat_map(|group| &group.policies);
         all.map(|index| &view.policies[index.0 as usize]).collect::<Vec<&Policy>>()
     };

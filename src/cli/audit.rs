@@ -115,7 +115,7 @@ fn names_are_known(
     given: &BTreeMap<String, Given>,
 ) -> io::Result<()> {
     let unknown = |kind: &str, name: &str, names: Vec<&str>| {
-        let hint = suggest(name, names.into_iter()).map(|near| format!("; did you mean `{near}`?"));
+        let hint = suggest(name, names).map(|near| format!("; did you mean `{near}`?"));
         io::Error::other(format!("there is no {kind} `{name}`{}", hint.unwrap_or_default()))
     };
     for name in args.node.iter().chain(given.keys()) {
