@@ -1,7 +1,7 @@
 //! Policies that would close what is open: written, compiled into the cluster, and offered only if they do just that.
 //!
-//! Tried out alone on one node, where nothing may change but what is to be closed; and together on all nodes, where
-//! everything is to be closed.
+//! Each is tried out alone on one node, where it must close what it is to close; and all together on all nodes, where
+//! everything must be closed, and nothing else may change.
 
 use super::Audit;
 use super::exposure::{Exposure, Verdict};
@@ -180,25 +180,25 @@ impl Lab<'_, '_> {
         Some(resources)
     }
 
+    /// Whether it closes by itself what it is to close, on the first of its nodes.
     fn closes_alone(&self, close: &Close, text: &str) -> bool {
         let Some(resources) = self.with(&[text]) else { return false };
         let cluster = Cluster::new(&resources);
         let number = close.nodes[0];
-        let only = [number];
-        let Some(compiled) = self.compile(&cluster, &only) else { return false };
+        let Some(compiled) = self.compile(&cluster, &[number]) else { return false };
         let own: Vec<Ready<'_>> = compiled.iter().map(Ready::new).collect();
         let mut ready: Vec<&Ready<'_>> = self.ready.to_vec();
         ready[number] = &own[0];
-        let after = self.expose(&cluster, &ready, number..number + 1);
-        let before = || self.audit.exposures.iter().filter(|exposure| exposure.node == number);
-        before().count() == after.len()
-            && before().zip(&after).all(|(old, new)| match self.is_meant(close, old) {
-                true => new.verdict == Verdict::Blocked || !self.is_closed_by_it(close, old),
-                false => is_same(old, new),
-            })
+        let targets: Vec<Target> =
+            close.targets.iter().map(|target| self.audit.targets[*target].clone()).collect();
+        let zones = &self.audit.zones;
+        let after = super::exposures(&cluster, &ready, number..number + 1, &targets, zones);
+        let on_it = |exposure: &&Exposure| exposure.way == Way::Interface(close.interface.clone());
+        after.iter().filter(on_it).all(|exposure| exposure.verdict == Verdict::Blocked)
     }
 
-    /// Which of them are closed on all their nodes.
+    /// Which of them are closed on all their nodes, if all policies together change nothing but what they are to close.
+    /// As each does nothing but deny, what all of them leave alone each of them does.
     fn close_together(&self, offers: &[(&Close, &str)]) -> Vec<bool> {
         let texts: Vec<&str> = offers.iter().map(|(_, text)| *text).collect();
         let tried = || -> Option<Vec<bool>> {
@@ -208,13 +208,18 @@ impl Lab<'_, '_> {
             let compiled = self.compile(&cluster, &all)?;
             let ready: Vec<Ready<'_>> = compiled.par_iter().map(Ready::new).collect();
             let ready: Vec<&Ready<'_>> = ready.iter().collect();
-            let after = self.expose(&cluster, &ready, self.audit.entered.clone());
+            let (targets, zones) = (&self.audit.targets, &self.audit.zones);
+            let after = super::exposures(&cluster, &ready, self.audit.entered.clone(), targets, zones);
+            let before = &self.audit.exposures;
+            let may_change = |old: &Exposure| offers.iter().any(|(close, _)| self.is_meant(close, old));
+            let else_same = before.len() == after.len()
+                && before.iter().zip(&after).all(|(old, new)| is_same(old, new) || may_change(old));
             let closed = |(close, _): &(&Close, &str)| {
                 after.iter().filter(|exposure| close.nodes.contains(&exposure.node)).all(|exposure| {
                     !self.is_closed_by_it(close, exposure) || exposure.verdict == Verdict::Blocked
                 })
             };
-            Some(offers.iter().map(closed).collect())
+            Some(offers.iter().map(|offer| else_same && closed(offer)).collect())
         };
         match offers {
             [] => Vec::new(),
@@ -228,15 +233,6 @@ impl Lab<'_, '_> {
             nodes::one(cluster, name, self.given.get(name)).0
         };
         numbers.par_iter().map(one).collect()
-    }
-
-    fn expose(
-        &self,
-        cluster: &Cluster<'_>,
-        ready: &[&Ready<'_>],
-        entered: std::ops::Range<usize>,
-    ) -> Vec<Exposure> {
-        super::exposures(cluster, ready, entered, &self.audit.targets, &self.audit.zones)
     }
 
     /// Whether it is one of those that are to be closed.

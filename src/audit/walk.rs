@@ -177,9 +177,15 @@ impl<'w, 'r> Walker<'w, 'r> {
     pub fn walk(&mut self, entries: &[Entry]) -> Vec<Vec<Part>> {
         let mut parts: Vec<Vec<Part>> = entries.iter().map(|_| Vec::new()).collect();
         let mut next: BTreeMap<Door, Vec<Traveller>> = BTreeMap::new();
+        // what enters a node from outside enters it at once, whatever its interface
+        let mut first: BTreeMap<(usize, bool), Vec<Traveller>> = BTreeMap::new();
         for (way, entry) in entries.iter().enumerate().filter(|(_, entry)| !entry.set.is_empty()) {
             let traveller = Traveller { way, trail: Vec::new(), set: entry.set };
-            self.pass(entry.node, entry.arrival, (0, None), vec![traveller], &mut parts, &mut next);
+            first.entry((entry.node, entry.arrival == Arrival::Process)).or_default().push(traveller);
+        }
+        for ((node, process), travellers) in first {
+            let arrival = if process { Arrival::Process } else { Arrival::Outside };
+            self.pass(node, arrival, (0, None), travellers, &mut parts, &mut next);
         }
         for _ in 1..HOPS {
             for (door, mut travellers) in std::mem::take(&mut next) {

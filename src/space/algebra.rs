@@ -136,6 +136,28 @@ impl Space {
         }
     }
 
+    /// Packets that are in the set once fields are given these values: the fields are no longer asked.
+    pub fn given(&mut self, set: PacketSet, values: &[(Field, u128)]) -> PacketSet {
+        let Some(first) = self.first_field(set) else { return set };
+        if let Some((_, value)) = values.iter().find(|(field, _)| *field == first) {
+            let node = self.node(set);
+            let target = node.targets[node.lasts.partition_point(|last| last < value)];
+            return self.given(target, values);
+        }
+        if values.iter().all(|(field, _)| *field < first) {
+            return set;
+        }
+        let node = self.node(set);
+        let answers: Vec<(u128, PacketSet)> =
+            node.lasts.iter().copied().zip(node.targets.iter().copied()).collect();
+        let mut edges = Edges::with_capacity(answers.len());
+        for (last, target) in answers {
+            let target = self.given(target, values);
+            edges.push(last, target);
+        }
+        self.make(first, edges)
+    }
+
     /// What the packets become when the field of each is set to a value of these ranges.
     pub fn rewrite(&mut self, set: PacketSet, field: Field, ranges: &[Range]) -> PacketSet {
         let forgotten = self.forget(set, field);

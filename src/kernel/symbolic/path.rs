@@ -5,7 +5,7 @@ use super::idle;
 use super::interfaces::{Interfaces, NO_INTERFACE};
 use super::marks::Marks;
 use super::matches::{Doubt, Matches, SNAT, state_value, with_ports};
-use super::translate::Chosen;
+use super::translate::{Chosen, asks_for_source_ports};
 use crate::ir::{ChainPolicy, ConntrackStates, Family, TableName};
 use crate::kernel::conntrack::{Connection, TUNNELS};
 use crate::kernel::machine::Machine;
@@ -72,11 +72,7 @@ impl Flow {
 impl Now {
     /// A set in terms of packets as they came in: with the values that fields have now put in.
     pub fn put_into(&self, space: &mut Space, set: PacketSet) -> PacketSet {
-        self.set.iter().fold(set, |set, (field, value)| {
-            let there = space.with_value(*field, *value);
-            let set = space.intersection(set, there);
-            space.forget(set, *field)
-        })
+        space.given(set, &self.set)
     }
 
     /// Whether they leave on this interface.
@@ -156,6 +152,8 @@ pub struct Symbolic<'k, 'p> {
     /// for each interface that packets leave on: its number, and the destinations
     by_device: Vec<(u16, PacketSet)>,
     local: PacketSet,
+    /// some rule looks at source ports
+    pub(super) asks_for_source_ports: bool,
 }
 
 impl<'k, 'p> Symbolic<'k, 'p> {
@@ -196,7 +194,8 @@ impl<'k, 'p> Symbolic<'k, 'p> {
             .collect();
         let local = space.with(Field::Destination, &local);
         let chains = Chains::new(machine, Matches::new(interfaces, Some(routes)), attribution);
-        Symbolic { space, chains, interfaces, routes, by_device, local }
+        let asks_for_source_ports = asks_for_source_ports(machine);
+        Symbolic { space, chains, interfaces, routes, by_device, local, asks_for_source_ports }
     }
 
     /// What becomes of packets: flows that together are `set`. They do not overlap, but where a packet has

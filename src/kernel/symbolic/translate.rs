@@ -6,7 +6,7 @@
 use super::matches::{Doubt, with_ports};
 use super::path::{Flow, Symbolic};
 use crate::ir::{Action, Family, SetLookup, Side, Translation};
-use crate::kernel::machine::{On, Set};
+use crate::kernel::machine::{Machine, On, Set};
 use crate::kernel::packet::{number, range};
 use crate::kernel::path::Hook;
 use crate::kernel::route::{LINK_LOCAL, LOOPBACK};
@@ -103,7 +103,7 @@ impl Symbolic<'_, '_> {
         let other_ports = to.ports.is_some() || to.random || to.random_fully;
         let one = addresses.is_none_or(|(first, last)| first == last);
         // on this node only rules behind the loopback interface look at it, and not at what they do not ask for
-        let is_followed = one && !(other_ports && self.asks_for_source_ports());
+        let is_followed = one && !(other_ports && self.asks_for_source_ports);
         if self.is_to_itself(&flow, hook) && !is_followed {
             flow.doubt = Doubt::Target;
         }
@@ -119,21 +119,6 @@ impl Symbolic<'_, '_> {
             flow.now.masquerade(addresses);
             on.push(flow);
         }
-    }
-
-    fn asks_for_source_ports(&self) -> bool {
-        let tables = self.chains.machine().tables().iter();
-        let mut rules = tables.flat_map(|table| table.chains()).flat_map(|chain| &chain.rules);
-        rules.any(|rule| {
-            rule.conditions.iter().any(|condition| {
-                matches!(
-                    condition.on,
-                    On::Ports(Side::Source, _)
-                        | On::Port(Side::Source, ..)
-                        | On::Set(_, SetLookup::SourcePort)
-                )
-            })
-        })
     }
 
     /// By the interface that packets came in on.
@@ -336,6 +321,17 @@ impl Symbolic<'_, '_> {
         let ends = starts.iter().skip(1).map(|next| next - 1).chain([last]);
         starts.iter().copied().zip(ends).collect()
     }
+}
+
+/// Whether some rule looks at the port that packets come from.
+pub(super) fn asks_for_source_ports(machine: &Machine<'_>) -> bool {
+    let chains = machine.tables().iter().flat_map(|table| table.chains());
+    chains.flat_map(|chain| &chain.rules).flat_map(|rule| &rule.conditions).any(|condition| {
+        matches!(
+            condition.on,
+            On::Ports(Side::Source, _) | On::Port(Side::Source, ..) | On::Set(_, SetLookup::SourcePort)
+        )
+    })
 }
 
 /// The members of a set that a range has to do with.
