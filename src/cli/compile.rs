@@ -13,6 +13,7 @@ use crate::optimize;
 use crate::resolve::view::{Interface, NodeView};
 use crate::resolve::{Cluster, NodeRequest};
 use std::io;
+use std::mem::ManuallyDrop;
 
 /// Bytes of text that are collected before they are written.
 const CHUNK: usize = 1 << 20;
@@ -20,7 +21,9 @@ const CHUNK: usize = 1 << 20;
 /// Runs the command; gives the exit status.
 pub fn run(args: &CompileArgs) -> io::Result<u8> {
     let interfaces = args.node_addresses.as_deref().map(load::interfaces).transpose()?;
-    let loaded = load::load(&args.paths, args.jobs, args.invalid.into(), args.calico_version);
+    // given back as a whole when the program ends, and not one string after another
+    let loaded =
+        ManuallyDrop::new(load::load(&args.paths, args.jobs, args.invalid.into(), args.calico_version));
     let mut said = loaded.all_diagnostics();
     let refused = args.invalid == Invalid::Fail && load::has_error(&said);
     let mut status = if loaded.unusable || refused { BAD_INPUT } else { DONE };
@@ -48,7 +51,7 @@ fn compile(
         Output::Stdout.write("", |out| writeln!(out, "{:#?}", loaded.collected.resources))?;
         return Ok(DONE);
     }
-    let cluster = Cluster::new(&loaded.collected.resources);
+    let cluster = ManuallyDrop::new(Cluster::new(&loaded.collected.resources));
     said.extend_from_slice(cluster.diagnostics());
     let nodes: Vec<String> = match &args.node {
         Some(node) => vec![node.clone()],

@@ -7,7 +7,7 @@ use super::{BAD_INPUT, DONE, FINDINGS, load, messages};
 use crate::diagnostic::{Diagnostic, render};
 use crate::model::Counts;
 use crate::optimize::manifests::{self, Optimized, Request, report};
-use crate::source::{self, Files, Input, OpenedText};
+use crate::source::{self, Files, Input, Opened};
 use std::io;
 use std::num::NonZero;
 
@@ -67,7 +67,7 @@ fn unusable(args: &OptimizeArgs, said: &[Diagnostic], files: &Files) -> io::Resu
 }
 
 /// Writes the files that are other than before.
-fn write(opened: &[OpenedText], done: &Optimized) -> io::Result<()> {
+fn write(opened: &[Opened], done: &Optimized) -> io::Result<()> {
     for patched in &done.patched {
         if let Some(path) = &opened[patched.input].path {
             write_file(path, &patched.bytes)?;
@@ -79,7 +79,7 @@ fn write(opened: &[OpenedText], done: &Optimized) -> io::Result<()> {
 /// Prints what was asked for. The summary goes to standard error where a text or a patch is printed.
 fn print(
     args: &OptimizeArgs,
-    opened: &[OpenedText],
+    opened: &[Opened],
     done: &Optimized,
     writes: bool,
     prints_text: bool,

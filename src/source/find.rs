@@ -2,6 +2,7 @@
 
 use super::Input;
 use super::packed::{Unpacked, is_packed};
+use super::stream::WINDOW;
 use crate::diagnostic::{Diagnostic, Severity};
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -11,9 +12,6 @@ use std::path::{Path, PathBuf};
 
 /// The deepest nesting of folders that is searched.
 const MAX_FOLDERS: usize = 64;
-
-/// Files from this size on, in bytes, are not held as a whole if they can be read in windows.
-pub(super) const HELD: u64 = 8 << 20;
 
 /// One text to read.
 #[derive(Debug)]
@@ -38,26 +36,26 @@ impl<'i> Found<'i> {
     }
 
     /// The bytes as they are, and whether they are packed; of a file that is too large to be held, where it is.
-    pub(super) fn open(&self) -> Result<Opened<'i>, Diagnostic> {
+    pub(super) fn open(&self) -> Result<Contents<'i>, Diagnostic> {
         let bytes = match &self.from {
             From::Bytes(bytes) => Ok(Cow::Borrowed(*bytes)),
             From::Stdin => {
                 let mut bytes = Vec::new();
                 io::Read::read_to_end(&mut io::stdin().lock(), &mut bytes).map(|_| bytes.into())
             }
-            From::Path(path) if self.again().is_some_and(|it| it.len() >= HELD) => {
-                return Ok(Opened::File(path.clone()));
+            From::Path(path) if self.again().is_some_and(|it| it.len() >= WINDOW as u64) => {
+                return Ok(Contents::File(path.clone()));
             }
             From::Path(path) => fs::read(path).map(Cow::Owned),
         };
-        bytes.map(Opened::Bytes).map_err(|error| unreadable(&self.name, &error))
+        bytes.map(Contents::Bytes).map_err(|error| unreadable(&self.name, &error))
     }
 
     /// All bytes, to be written again one day.
     pub(super) fn whole(&self) -> Result<Vec<u8>, Diagnostic> {
         let bytes = match self.open()? {
-            Opened::Bytes(bytes) => bytes.into_owned(),
-            Opened::File(path) => fs::read(path).map_err(|error| unreadable(&self.name, &error))?,
+            Contents::Bytes(bytes) => bytes.into_owned(),
+            Contents::File(path) => fs::read(path).map_err(|error| unreadable(&self.name, &error))?,
         };
         if is_packed(&bytes) {
             let message = format!("`{}` is compressed, and what is changed here is written back", self.name);
@@ -82,27 +80,27 @@ impl<'i> Found<'i> {
 
 /// Something to read, which can be begun with as often as one likes.
 #[derive(Debug, Clone)]
-pub(super) enum Opened<'i> {
+pub(super) enum Contents<'i> {
     /// a large file
     File(PathBuf),
     /// bytes, packed or not
     Bytes(Cow<'i, [u8]>),
 }
 
-impl Opened<'_> {
+impl Contents<'_> {
     /// From its beginning, unpacked.
     pub(super) fn read(&self) -> io::Result<Unpacked<'_>> {
         match self {
-            Opened::File(path) => Unpacked::new(fs::File::open(path)?),
-            Opened::Bytes(bytes) => Unpacked::new(&**bytes),
+            Contents::File(path) => Unpacked::new(fs::File::open(path)?),
+            Contents::Bytes(bytes) => Unpacked::new(&**bytes),
         }
     }
 
     /// How many bytes it has, if they are not packed.
     pub(super) fn size(&self) -> usize {
         match self {
-            Opened::File(path) => fs::metadata(path).map_or(0, |it| it.len() as usize),
-            Opened::Bytes(bytes) => bytes.len(),
+            Contents::File(path) => fs::metadata(path).map_or(0, |it| it.len() as usize),
+            Contents::Bytes(bytes) => bytes.len(),
         }
     }
 }

@@ -42,7 +42,7 @@ pub use find::is_manifest;
 
 use crate::diagnostic::{Diagnostic, FileId};
 use files::Lines;
-use find::{Found, Opened};
+use find::{Contents, Found};
 use large::{Large, Shape};
 use packed_lines::PackedLines;
 use part::{Output, Part};
@@ -85,7 +85,7 @@ pub enum Input {
 
 /// A text that was read but not looked into.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenedText {
+pub struct Opened {
     /// what to call it in messages
     pub name: String,
     /// the file it is from; `None` for standard input
@@ -94,7 +94,7 @@ pub struct OpenedText {
     pub bytes: Vec<u8>,
 }
 
-impl OpenedText {
+impl Opened {
     /// The text as an input, of other bytes if they are given.
     pub fn input(&self, bytes: Option<&[u8]>) -> Input {
         Input::Text { name: self.name.clone(), bytes: bytes.unwrap_or(&self.bytes).to_vec() }
@@ -106,7 +106,7 @@ impl OpenedText {
 ///
 /// # Errors
 /// What cannot be read, and what is compressed, because texts are opened in order to be written again.
-pub fn open(inputs: &[Input]) -> Result<Vec<OpenedText>, Vec<Diagnostic>> {
+pub fn open(inputs: &[Input]) -> Result<Vec<Opened>, Vec<Diagnostic>> {
     let mut wrong = Vec::new();
     let mut texts = Vec::new();
     for found in find::find(inputs, &mut wrong) {
@@ -116,7 +116,7 @@ pub fn open(inputs: &[Input]) -> Result<Vec<OpenedText>, Vec<Diagnostic>> {
                     find::From::Path(path) => Some(path.clone()),
                     find::From::Stdin | find::From::Bytes(_) => None,
                 };
-                texts.push(OpenedText { name: found.name, path, bytes });
+                texts.push(Opened { name: found.name, path, bytes });
             }
             Err(diagnostic) => wrong.push(diagnostic),
         }
@@ -175,7 +175,7 @@ where
         n => rayon::ThreadPoolBuilder::new().num_threads(n).build().ok(),
     };
     let loaded = Loaded { files, values: Vec::new(), diagnostics: Vec::new(), documents: 0 };
-    let run = Run { lower: &lower, serial: options.threads == 1, loaded };
+    let run = Run { lower: &lower, serial: options.threads == 1, sizes: stream::Sizes::default(), loaded };
     match pool {
         Some(pool) => pool.install(|| run.all(inputs)),
         None => run.all(inputs),
@@ -185,6 +185,7 @@ where
 struct Run<'f, T, F> {
     lower: &'f F,
     serial: bool,
+    sizes: stream::Sizes,
     loaded: Loaded<T>,
 }
 
@@ -195,14 +196,14 @@ impl<T: Send, F: Fn(&Object<'_>) -> T + Sync> Run<'_, T, F> {
         for found in find::find(inputs, &mut self.loaded.diagnostics) {
             let file = self.loaded.files.add(found.name.clone());
             let text = match found.open() {
-                Ok(Opened::Bytes(bytes)) if !packed::is_packed(&bytes) => {
+                Ok(Contents::Bytes(bytes)) if !packed::is_packed(&bytes) => {
                     Some(self.text(&found, file, bytes.into_owned(), None))
                 }
-                Ok(opened) => {
+                Ok(contents) => {
                     // after what comes before it
                     self.batch(&std::mem::take(&mut batch));
                     size = 0;
-                    self.large_file(&found, file, opened)
+                    self.large_file(&found, file, contents)
                 }
                 Err(diagnostic) => Some(Err(diagnostic)),
             };
@@ -222,14 +223,14 @@ impl<T: Send, F: Fn(&Object<'_>) -> T + Sync> Run<'_, T, F> {
         &mut self,
         found: &Found<'_>,
         file: FileId,
-        opened: Opened<'_>,
+        contents: Contents<'_>,
     ) -> Option<Result<Text, Diagnostic>> {
         let unreadable = |error: std::io::Error| find::unreadable(&found.name, &error);
-        let (packed, bytes) = match self.stream(file, &opened, found.is_json()) {
+        let (packed, bytes) = match self.stream(file, &contents, found.is_json()) {
             Ok(stream::Outcome::Done { packed, digest }) => {
                 let lines = match found.path() {
                     Some(path) if !packed => Lines::Of(path.to_owned()),
-                    _ => Lines::Packed(PackedLines::new(opened)),
+                    _ => Lines::Packed(PackedLines::new(contents)),
                 };
                 self.loaded.files.note(file, lines, digest);
                 return None;
@@ -237,7 +238,7 @@ impl<T: Send, F: Fn(&Object<'_>) -> T + Sync> Run<'_, T, F> {
             Ok(stream::Outcome::Whole { packed, bytes }) => (packed, bytes),
             Err(error) => return Some(Err(unreadable(error))),
         };
-        let lines = packed.then(|| Lines::Packed(PackedLines::new(opened)));
+        let lines = packed.then(|| Lines::Packed(PackedLines::new(contents)));
         Some(self.text(found, file, bytes, lines))
     }
 

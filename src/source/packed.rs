@@ -18,8 +18,8 @@ const BUFFER: usize = 256 << 10;
 /// This much text is unpacked whatever its ratio: a few kilobytes of anything are no danger.
 const HARMLESS: u64 = 64 << 20;
 
-/// Text that is more than so many times its compressed form is refused. Dumps of clusters reach 10 to 60.
-const MAX_RATIO: u64 = 250;
+/// Text that is more than so many times its compressed form is refused. Dumps of clusters reach 10 to 50.
+const MAX_RATIO: u64 = 200;
 
 /// Whether bytes begin as gzip or zstd does. No text in UTF-8 or UTF-16 begins so.
 pub(super) fn is_packed(bytes: &[u8]) -> bool {
@@ -169,3 +169,6 @@ impl<R: BufRead> Read for Frames<R> {
         Ok(0)
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

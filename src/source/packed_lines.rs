@@ -3,7 +3,7 @@
 //! Nothing can be sought in packed text, so it is read forward from the last place; asked for in reading order, all
 //! places together cost one pass. An earlier place begins it anew.
 
-use super::find::Opened;
+use super::find::Contents;
 use super::packed::Unpacked;
 use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::PathBuf;
@@ -41,10 +41,10 @@ impl std::fmt::Debug for PackedLines {
 }
 
 impl PackedLines {
-    pub(super) fn new(source: Opened<'_>) -> Self {
+    pub(super) fn new(source: Contents<'_>) -> Self {
         let source = match source {
-            Opened::File(path) => Source::File(path),
-            Opened::Bytes(bytes) => Source::Bytes(bytes.into()),
+            Contents::File(path) => Source::File(path),
+            Contents::Bytes(bytes) => Source::Bytes(bytes.into()),
         };
         PackedLines { source, state: Mutex::default() }
     }

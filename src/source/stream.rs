@@ -7,7 +7,7 @@
 //! none, all of it is forgotten and the file is read whole.
 
 use super::digest::Digest;
-use super::find::Opened;
+use super::find::Contents;
 use super::large::{HEAD, Head, Large, PART, Pattern, Shape};
 use super::part::{Output, Part, Work};
 use super::sink::ListHead;
@@ -15,8 +15,23 @@ use super::{Object, Run, lines, lower, split};
 use crate::diagnostic::{FileId, Location};
 use std::io::{self, Read};
 
-/// Bytes of a window. A list's head has to be in the first.
-const WINDOW: usize = HEAD;
+/// Bytes of a window.
+pub(super) const WINDOW: usize = if cfg!(test) { super::large::LARGE } else { HEAD };
+
+/// Sizes in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sizes {
+    /// of a window; a list's head has to be in the first
+    pub(super) window: usize,
+    /// of a part, at least
+    pub(super) part: usize,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Sizes { window: WINDOW, part: PART }
+    }
+}
 
 /// What came of a file.
 pub(super) enum Outcome {
@@ -38,11 +53,16 @@ enum Pass {
 
 impl<T: Send, F: Fn(&Object<'_>) -> T + Sync> Run<'_, T, F> {
     /// Reads a file in windows, if that is possible.
-    pub(super) fn stream(&mut self, file: FileId, opened: &Opened<'_>, json: bool) -> io::Result<Outcome> {
+    pub(super) fn stream(
+        &mut self,
+        file: FileId,
+        contents: &Contents<'_>,
+        json: bool,
+    ) -> io::Result<Outcome> {
         let before = (self.loaded.values.len(), self.loaded.diagnostics.len(), self.loaded.documents);
         let mut head = None;
         loop {
-            let mut unpacked = opened.read()?;
+            let mut unpacked = contents.read()?;
             let packed = unpacked.packed;
             let pass = self.pass(file, &mut unpacked.text, json, head.as_ref());
             if !matches!(pass, Ok(Pass::Done(_))) {
@@ -55,8 +75,8 @@ impl<T: Send, F: Fn(&Object<'_>) -> T + Sync> Run<'_, T, F> {
                 Pass::Short(bytes) => return Ok(Outcome::Whole { packed, bytes }),
                 Pass::Again(found) if head.is_none() => Some(found),
                 Pass::Again(_) | Pass::Unfit => {
-                    let mut bytes = Vec::with_capacity(opened.size());
-                    opened.read()?.text.read_to_end(&mut bytes)?;
+                    let mut bytes = Vec::with_capacity(contents.size());
+                    contents.read()?.text.read_to_end(&mut bytes)?;
                     return Ok(Outcome::Whole { packed, bytes });
                 }
             };
@@ -71,9 +91,10 @@ impl<T: Send, F: Fn(&Object<'_>) -> T + Sync> Run<'_, T, F> {
         json: bool,
         head: Option<&Head>,
     ) -> io::Result<Pass> {
+        let Sizes { window: size, part } = self.sizes;
         let mut digest = Digest::default();
         let mut window = Vec::new();
-        let mut ended = fill(source, &mut window, WINDOW)?;
+        let mut ended = fill(source, &mut window, size)?;
         if ended {
             return Ok(Pass::Short(window));
         }
@@ -99,7 +120,7 @@ impl<T: Send, F: Fn(&Object<'_>) -> T + Sync> Run<'_, T, F> {
             if !large.shape.is_json() && split::has_mark(whole.text) {
                 return Ok(Pass::Unfit);
             }
-            let (parts, rest) = cut(&whole, large.shape, &pattern);
+            let (parts, rest) = cut(&whole, large.shape, &pattern, part);
             next.clear();
             next.extend_from_slice(&window[start + rest.len..]);
             let (function, serial) = (self.lower, self.serial);
@@ -107,7 +128,7 @@ impl<T: Send, F: Fn(&Object<'_>) -> T + Sync> Run<'_, T, F> {
             let mut fill_next = || {
                 let known = next.len();
                 // an item larger than a window asks for a larger window
-                let ended = ended || fill(source, &mut next, WINDOW.max(2 * known))?;
+                let ended = ended || fill(source, &mut next, size.max(2 * known))?;
                 digest.add(&next[known..]);
                 io::Result::Ok(ended)
             };
@@ -143,13 +164,13 @@ struct Rest {
 }
 
 /// Cuts a window into parts; the last one only if it ends the file.
-fn cut<'t>(whole: &Part<'t>, shape: Shape, pattern: &Pattern) -> (Vec<Part<'t>>, Rest) {
+fn cut<'t>(whole: &Part<'t>, shape: Shape, pattern: &Pattern, size: usize) -> (Vec<Part<'t>>, Rest) {
     let Work::Items { last: ended, .. } = whole.work else {
         return (Vec::new(), Rest { len: 0, at: whole.at });
     };
     let (text, mut at) = (whole.text, whole.at);
     let (mut parts, mut start) = (Vec::new(), 0);
-    while let Some((end, next)) = pattern.next(text, start + PART) {
+    while let Some((end, next)) = pattern.next(text, start + size) {
         parts.push(Part { text: &text[start..end], at, work: Work::Items { shape, last: false } });
         at = lines::advance(at, &text[start..next]);
         start = next;

@@ -210,7 +210,7 @@ fn absent<'n>(kind: &str, path: &str, names: impl Iterator<Item = &'n str>) -> S
 
 fn pod(path: &str, cluster: &Cluster<'_>, view: &NodeView) -> Result<End, String> {
     let (namespace, name) = split(path, "pod")?;
-    let is = |pod: &&Pod| *pod.namespace == *namespace && *pod.name == *name;
+    let is = |pod: &&Box<Pod>| *pod.namespace == *namespace && *pod.name == *name;
     let Some(pod) = cluster.resources().pods.iter().find(is) else {
         let paths: Vec<String> =
             cluster.resources().pods.iter().map(|pod| format!("{}/{}", pod.namespace, pod.name)).collect();

@@ -45,7 +45,7 @@ use crate::diagnostic::{Diagnostic, Location, Severity};
 use crate::model::{self, Collected, InvalidMode, Lowered, core, meta::Meta};
 use crate::resolve::policy::Policy;
 use crate::resolve::{Cluster, NodeRequest};
-use crate::source::{self, Files, Object as Source, OpenedText, Options};
+use crate::source::{self, Files, Object as Source, Opened, Options};
 use crate::version::{self, CalicoVersion, Found, Told};
 use nodes::nodes;
 use object::Object;
@@ -143,7 +143,7 @@ struct Input {
 }
 
 fn read(
-    opened: &[OpenedText],
+    opened: &[Opened],
     new: &BTreeMap<usize, Vec<u8>>,
     version: CalicoVersion,
     request: &Request<'_>,
@@ -170,7 +170,7 @@ fn has_error(diagnostics: &[Diagnostic]) -> bool {
 }
 
 /// Makes policies smaller.
-pub fn run(opened: &[OpenedText], request: &Request<'_>) -> Optimized {
+pub fn run(opened: &[Opened], request: &Request<'_>) -> Optimized {
     let nothing_new = BTreeMap::new();
     let mut input = read(opened, &nothing_new, request.version.unwrap_or(CalicoVersion::LATEST), request);
     let version = match request.version {

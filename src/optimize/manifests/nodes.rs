@@ -9,7 +9,7 @@ use crate::ir::Program;
 use crate::optimize::proof::{Agreed, Different};
 use crate::optimize::{compare, is_unchanged};
 use crate::resolve::{Cluster, NodeRequest};
-use crate::source::OpenedText;
+use crate::source::Opened;
 use crate::version::CalicoVersion;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ pub type Culprits = Vec<(usize, Different)>;
 
 /// Compares the rules of every node. An error names a node and the objects whose edits change its rules.
 pub fn nodes(
-    opened: &[OpenedText],
+    opened: &[Opened],
     patched: &[Patched],
     works: &[Work<'_>],
     before: &Cluster<'_>,
@@ -64,7 +64,7 @@ pub fn nodes(
 
 /// Does something with the cluster of other texts.
 fn with<T>(
-    opened: &[OpenedText],
+    opened: &[Opened],
     new: &BTreeMap<usize, Vec<u8>>,
     version: CalicoVersion,
     request: &Request<'_>,

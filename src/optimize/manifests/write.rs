@@ -6,12 +6,12 @@ use super::work::Work;
 use super::{Patched, has_error};
 use crate::diagnostic::{Diagnostic, FileId, Location};
 use crate::source::tree::Node;
-use crate::source::{self, OpenedText, Options};
+use crate::source::{self, Opened, Options};
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// The new texts. Edits that cannot be made in the text are taken back.
-pub fn write(opened: &[OpenedText], works: &mut [Work<'_>], said: &mut Vec<Diagnostic>) -> Vec<Patched> {
+pub fn write(opened: &[Opened], works: &mut [Work<'_>], said: &mut Vec<Diagnostic>) -> Vec<Patched> {
     let mut by_input: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (index, work) in works.iter().enumerate().filter(|(_, work)| !work.made.is_empty()) {
         by_input.entry(work.input()).or_default().push(index);
@@ -60,12 +60,7 @@ pub fn write(opened: &[OpenedText], works: &mut [Work<'_>], said: &mut Vec<Diagn
 }
 
 /// One text with the edits of its objects, if it then says just what it should.
-pub fn patch_file(
-    opened: &OpenedText,
-    input: usize,
-    works: &[Work<'_>],
-    indices: &[usize],
-) -> Option<Patched> {
+pub fn patch_file(opened: &Opened, input: usize, works: &[Work<'_>], indices: &[usize]) -> Option<Patched> {
     const MARK: &[u8] = b"\xEF\xBB\xBF";
     let marked = opened.bytes.starts_with(MARK);
     let before = std::str::from_utf8(&opened.bytes[if marked { MARK.len() } else { 0 }..]).ok()?;
@@ -83,14 +78,14 @@ pub fn patch_file(
     let wanted: HashMap<Location, Part> =
         indices.iter().map(|index| (works[*index].object.root.at, works[*index].after())).collect();
     says(opened, input, &wanted)
-        .zip(says(&OpenedText { bytes: bytes.clone(), ..opened.clone() }, input, &HashMap::new()))
+        .zip(says(&Opened { bytes: bytes.clone(), ..opened.clone() }, input, &HashMap::new()))
         .filter(|(wanted, found)| wanted == found)?;
     Some(Patched { input, before: before.to_owned(), splices, bytes })
 }
 
 /// What a text says, object by object, with some of them replaced; `None` if it cannot be read.
 fn says(
-    opened: &OpenedText,
+    opened: &Opened,
     input: usize,
     instead: &HashMap<Location, Part>,
 ) -> Option<Vec<(u64, Option<Part>)>> {
