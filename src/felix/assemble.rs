@@ -5,9 +5,9 @@
 
 use super::context::{Context, jump};
 use super::endpoint_mark::EndpointMarks;
+use super::shared::Alike;
 use super::{
-    dispatch, endpoint, failsafe, group, hash, ipvs, policy, static_filter, static_mangle, static_nat,
-    static_raw,
+    dispatch, endpoint, failsafe, group, hash, ipvs, static_filter, static_mangle, static_nat, static_raw,
 };
 use crate::ir::{Chain, Family, Origin, Rule, RuleSet, Table, TableName};
 use crate::model::calico::Direction;
@@ -18,8 +18,8 @@ use std::sync::Arc;
 type Offered = HashMap<Arc<str>, Arc<Chain>>;
 
 /// The four tables of the context's family.
-pub fn rule_set(ctx: &Context) -> RuleSet {
-    let shared = policy_chains(ctx);
+pub fn rule_set(ctx: &Context, alike: &Alike) -> RuleSet {
+    let shared = policy_chains(ctx, alike);
     let tables = TableName::ALL.map(|name| table(ctx, name, &shared));
     RuleSet { family: ctx.family, tables: tables.into() }
 }
@@ -34,10 +34,10 @@ pub fn ipv6_off() -> RuleSet {
 }
 
 /// Chains of policies, profiles and groups: one text and one hash wherever they are used.
-fn policy_chains(ctx: &Context) -> Vec<Arc<Chain>> {
+fn policy_chains(ctx: &Context, alike: &Alike) -> Vec<Arc<Chain>> {
     let view = ctx.view;
-    let mut chains: Vec<Arc<Chain>> = view.policies.iter().flat_map(|p| policy::policy(ctx, p)).collect();
-    chains.extend(view.profiles.iter().flat_map(|p| policy::profile(ctx, p)));
+    let mut chains = alike.policies(ctx);
+    chains.extend(alike.profiles(ctx));
     let workloads = view.workloads.iter().flat_map(|w| &w.tiers);
     let hosts = view.host_endpoints.iter().flat_map(|h| {
         [&h.tiers, &h.forward_tiers, &h.pre_dnat_tiers, &h.untracked_tiers].into_iter().flatten()

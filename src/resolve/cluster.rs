@@ -7,6 +7,7 @@ use super::convert::profile::Profiles;
 use super::members::{self, MemberIndex};
 use super::node_facts::NodeFacts;
 use super::policy::{self, Policy};
+use super::selected_everywhere::SelectedEverywhere;
 use super::set_table::SetTable;
 use super::tier;
 use super::view::Tier;
@@ -35,6 +36,8 @@ pub struct Cluster<'r> {
     /// prefix of the names of pods' interfaces
     pub(super) interface_prefix: &'r str,
     names: Vec<&'r str>,
+    /// if all nodes are wanted
+    pub(super) everywhere: Option<SelectedEverywhere>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -74,8 +77,17 @@ impl<'r> Cluster<'r> {
             istio,
             interface_prefix,
             names,
+            everywhere: None,
             diagnostics,
         }
+    }
+
+    /// Prepares for views of many nodes: they are the same, each costs less, and all of them together pay for
+    /// this from about ten nodes on.
+    #[must_use]
+    pub fn for_many_nodes(mut self) -> Self {
+        self.everywhere = Some(SelectedEverywhere::new(&self.policies, &self.contributors, &self.profiles));
+        self
     }
 
     /// What there is to say whatever the node: objects that Felix ignores, above all.

@@ -30,6 +30,7 @@ pub mod policy;
 pub mod prospects;
 pub mod query;
 mod ranked;
+mod selected_everywhere;
 mod set_table;
 #[cfg(test)]
 pub(crate) mod testing;

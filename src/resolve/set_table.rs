@@ -5,7 +5,7 @@
 
 use super::convert::draft::{DraftRule, DraftSide};
 use super::convert::selectors::Selectors;
-use super::view::{Rule, RuleSide, SetIndex, SetMeaning, SetMembers};
+use super::view::{IpSet, Rule, RuleSide, SetIndex, SetMeaning};
 use crate::model::calico::{Port, Protocol};
 use crate::syntax::selector::{Selector, unique_id};
 use rustc_hash::FxHashMap;
@@ -14,12 +14,14 @@ use std::sync::{Arc, OnceLock};
 /// A set and, once somebody has asked, its members.
 #[derive(Debug)]
 pub struct SetDefinition {
+    /// what rules call it
+    pub index: SetIndex,
     /// what it stands for
     pub meaning: SetMeaning,
     /// whom it selects; `None` for services
     pub selector: Option<Arc<Selector>>,
-    /// members, by what of Felix's configuration changes them (`Variant::index`)
-    pub members: [OnceLock<SetMembers>; 4],
+    /// with its members, by what of Felix's configuration changes them (`Variant::index`)
+    pub sets: [OnceLock<Arc<IpSet>>; 4],
 }
 
 impl SetDefinition {
@@ -61,7 +63,7 @@ impl SetTable {
         }
         let index = SetIndex(u32::try_from(self.sets.len()).expect("fewer sets than bytes of input"));
         self.by_meaning.insert(meaning.clone(), index);
-        self.sets.push(SetDefinition { meaning, selector, members: Default::default() });
+        self.sets.push(SetDefinition { index, meaning, selector, sets: Default::default() });
         index
     }
 

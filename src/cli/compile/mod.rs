@@ -1,4 +1,8 @@
-//! `netpolc compile`: manifests → the rules and sets of a node.
+//! `netpolc compile`: manifests → the rules and sets of a node, or of many.
+
+mod archive;
+mod fleet;
+mod piece;
 
 use super::args::{CompileArgs, DialectArg, Emit, Format, Invalid, Stage};
 use super::load::{self, Loaded};
@@ -8,7 +12,7 @@ use super::{BAD_INPUT, DONE, FINDINGS};
 use crate::diagnostic::{Diagnostic, Severity, render};
 use crate::emit::{self, Dialect};
 use crate::felix;
-use crate::ir::{Program, RuleSet};
+use crate::ir::{Family, Program, RuleSet};
 use crate::optimize;
 use crate::resolve::view::{Interface, NodeView};
 use crate::resolve::{Cluster, NodeRequest};
@@ -17,6 +21,12 @@ use std::mem::ManuallyDrop;
 
 /// Bytes of text that are collected before they are written.
 const CHUNK: usize = 1 << 20;
+
+/// So many nodes cost less than preparing for many.
+const FEW: usize = 10;
+
+/// The file of the sets.
+const SETS_FILE: &str = "ipsets.txt";
 
 /// Runs the command; gives the exit status.
 pub fn run(args: &CompileArgs) -> io::Result<u8> {
@@ -51,31 +61,36 @@ fn compile(
         Output::Stdout.write("", |out| writeln!(out, "{:#?}", loaded.collected.resources))?;
         return Ok(DONE);
     }
-    let cluster = ManuallyDrop::new(Cluster::new(&loaded.collected.resources));
+    let mut cluster = Cluster::new(&loaded.collected.resources);
     said.extend_from_slice(cluster.diagnostics());
-    let nodes: Vec<String> = match &args.node {
-        Some(node) => vec![node.clone()],
-        None => cluster.node_names().map(str::to_owned).collect(),
-    };
-    if nodes.is_empty() {
-        let message = "the input has no Node and no pod on a node, so there is nothing to compile for";
-        said.push(Diagnostic::new("no-nodes", Severity::Error, None, message));
-        return Ok(BAD_INPUT);
-    }
-    for node in &nodes {
-        let output = match &args.out {
-            Some(folder) if args.all_nodes => Output::Folder(folder.join(node)),
-            Some(folder) => Output::Folder(folder.clone()),
-            None => Output::Stdout,
+    let archive = args.out.as_deref().and_then(archive::Form::of);
+    if args.all_nodes || archive.is_some() {
+        let nodes: Vec<&str> = match &args.node {
+            Some(node) => vec![node],
+            None => cluster.node_names().collect(),
         };
-        let resolved = cluster.view(&NodeRequest { node, interfaces });
-        said.extend(resolved.diagnostics);
-        let Some(view) = resolved.view else { return Ok(BAD_INPUT) };
-        if args.invalid == Invalid::Fail && load::has_error(said) {
+        if nodes.is_empty() {
+            let message = "the input has no Node and no pod on a node, so there is nothing to compile for";
+            said.push(Diagnostic::new("no-nodes", Severity::Error, None, message));
             return Ok(BAD_INPUT);
         }
-        write(args, loaded, &view, said, &output)?;
+        let own = args.shard.map_or(nodes.clone(), |shard| shard.of(&nodes));
+        if own.len() > FEW {
+            cluster = cluster.for_many_nodes();
+        }
+        let cluster = ManuallyDrop::new(cluster);
+        return fleet::Fleet { args, loaded, cluster: &cluster, interfaces, archive }.compile(&own, said);
     }
+    let cluster = ManuallyDrop::new(cluster);
+    let Some(node) = &args.node else { return Ok(BAD_INPUT) };
+    let output = args.out.clone().map_or(Output::Stdout, Output::Folder);
+    let resolved = cluster.view(&NodeRequest { node, interfaces });
+    said.extend(resolved.diagnostics);
+    let Some(view) = resolved.view else { return Ok(BAD_INPUT) };
+    if args.invalid == Invalid::Fail && load::has_error(said) {
+        return Ok(BAD_INPUT);
+    }
+    write(args, loaded, &view, said, &output)?;
     Ok(DONE)
 }
 
@@ -92,7 +107,9 @@ fn write(
     }
     let mut program = felix::render(view);
     if args.optimize > 0 {
-        program = optimized(args, view, program)?;
+        let (fewer, summary) = optimized(args, view, program)?;
+        anstream::eprintln!("{summary}");
+        program = fewer;
     }
     if args.dump_stage == Some(Stage::Ir) {
         return output.write("", |out| writeln!(out, "{program:#?}"));
@@ -100,25 +117,35 @@ fn write(
     match args.format {
         Format::Text => write_text(args, loaded, &program, output),
         Format::Json => {
-            let diagnostics = render::json::entries(said, &loaded.files);
-            let mut families = Vec::new();
-            families.extend(wants(args, Emit::Iptables).then_some(&program.v4));
-            families.extend(wants(args, Emit::Ip6tables).then_some(&program.v6));
-            let document = emit::json::Document {
-                node: &view.node,
-                calico_version: loaded.version.version.name(),
-                families: &families,
-                sets: if wants(args, Emit::Ipsets) { &program.sets } else { &[] },
-                diagnostics: &diagnostics,
-                file_name: &|file| loaded.files.name(file).to_owned(),
-            };
-            output.write("compile.json", |out| out.write_all(&to_json(&document)?))
+            output.write("compile.json", |out| out.write_all(&json(args, loaded, view, &program, said)?))
         }
     }
 }
 
+/// Everything as one document.
+fn json(
+    args: &CompileArgs,
+    loaded: &Loaded,
+    view: &NodeView,
+    program: &Program,
+    said: &[Diagnostic],
+) -> io::Result<Vec<u8>> {
+    let diagnostics = render::json::entries(said, &loaded.files);
+    let mut families = Vec::new();
+    families.extend(wants(args, Emit::Iptables).then_some(&program.v4));
+    families.extend(wants(args, Emit::Ip6tables).then_some(&program.v6));
+    to_json(&emit::json::Document {
+        node: &view.node,
+        calico_version: loaded.version.version.name(),
+        families: &families,
+        sets: if wants(args, Emit::Ipsets) { &program.sets } else { &[] },
+        diagnostics: &diagnostics,
+        file_name: &|file| loaded.files.name(file).to_owned(),
+    })
+}
+
 /// Makes the rules fewer, and writes what was saved and compared where that was asked for.
-fn optimized(args: &CompileArgs, view: &NodeView, program: Program) -> io::Result<Program> {
+fn optimized(args: &CompileArgs, view: &NodeView, program: Program) -> io::Result<(Program, String)> {
     let private = felix::private_marks(view);
     let optimized = optimize::optimize(&program, args.optimize, private);
     if let Some(path) = &args.saved {
@@ -133,41 +160,61 @@ fn optimized(args: &CompileArgs, view: &NodeView, program: Program) -> io::Resul
         write_file(path, &to_json(&optimize::proof_file::document(&view.node, &optimized))?)?;
     }
     let summary = optimize::report::summary(&program, &optimized.program);
-    anstream::eprintln!("{}, optimized: {summary}", view.node);
-    Ok(optimized.program)
+    Ok((optimized.program, format!("{}, optimized: {summary}", view.node)))
+}
+
+/// The rules of one family as text.
+fn rules_text(args: &CompileArgs, loaded: &Loaded, rules: &RuleSet) -> String {
+    let dialect = match args.dialect {
+        DialectArg::Felix => Dialect::Felix,
+        DialectArg::Save => Dialect::Save,
+    };
+    let mut text = String::new();
+    emit::write_rules(&mut text, rules, dialect, &mut |out, rule| {
+        if args.explain_origin {
+            emit::origin::comment(out, &rule.origin, &|file| loaded.files.name(file).to_owned());
+        }
+    });
+    text
+}
+
+/// The file of the rules of one family.
+fn rules_file(args: &CompileArgs, family: Family) -> String {
+    let word = match args.dialect {
+        DialectArg::Felix => "felix",
+        DialectArg::Save => "save",
+    };
+    let version = match family {
+        Family::V4 => "v4",
+        Family::V6 => "v6",
+    };
+    format!("{word}.{version}.rules")
 }
 
 /// Parts in a fixed order; on standard output several parts are told apart by a comment line.
 fn write_text(args: &CompileArgs, loaded: &Loaded, program: &Program, output: &Output) -> io::Result<()> {
-    let (dialect, word) = match args.dialect {
-        DialectArg::Felix => (Dialect::Felix, "felix"),
-        DialectArg::Save => (Dialect::Save, "save"),
-    };
     let titled = args.emit == Emit::All && matches!(output, Output::Stdout);
-    let rules = |rules: &RuleSet, title: &str, version: &str| -> io::Result<()> {
-        let mut text = String::new();
-        if titled {
-            text.push_str(title);
-        }
-        emit::write_rules(&mut text, rules, dialect, &mut |out, rule| {
-            if args.explain_origin {
-                emit::origin::comment(out, &rule.origin, &|file| loaded.files.name(file).to_owned());
+    let rules = |rules: &RuleSet, title: &str| -> io::Result<()> {
+        let text = rules_text(args, loaded, rules);
+        output.write(&rules_file(args, rules.family), |out| {
+            if titled {
+                out.write_all(title.as_bytes())?;
             }
-        });
-        output.write(&format!("{word}.{version}.rules"), |out| out.write_all(text.as_bytes()))
+            out.write_all(text.as_bytes())
+        })
     };
     if titled {
         let version = loaded.version.phrase();
         Output::Stdout.write("", |out| writeln!(out, "# {version}"))?;
     }
     if wants(args, Emit::Iptables) {
-        rules(&program.v4, "# iptables\n", "v4")?;
+        rules(&program.v4, "# iptables\n")?;
     }
     if wants(args, Emit::Ip6tables) {
-        rules(&program.v6, "# ip6tables\n", "v6")?;
+        rules(&program.v6, "# ip6tables\n")?;
     }
     if wants(args, Emit::Ipsets) {
-        output.write("ipsets.txt", |out| {
+        output.write(SETS_FILE, |out| {
             if titled {
                 out.write_all(b"# ipsets\n")?;
             }
