@@ -97,6 +97,10 @@ pub struct CompileArgs {
     #[arg(long, value_name = "DIR|FILE")]
     pub out: Option<PathBuf>,
 
+    /// Keep rules in this folder, and take them from there where nothing that they depend on has changed
+    #[arg(long, value_name = "DIR", requires = "out", conflicts_with_all = ["saved", "proof", "explain_origin", "dump_stage"])]
+    pub cache: Option<PathBuf>,
+
     /// What to do with objects that a cluster would refuse: stop, or leave them out as it would
     #[arg(long, value_enum, default_value = "fail")]
     pub invalid: Invalid,
@@ -109,7 +113,7 @@ pub struct CompileArgs {
     #[arg(long, value_enum, value_name = "STAGE", conflicts_with_all = ["out", "all_nodes"])]
     pub dump_stage: Option<Stage>,
 
-    /// Threads that read the input [default: one for each processor]
+    /// Threads [default: one for each processor]
     #[arg(long, short = 'j', value_name = "N")]
     pub jobs: Option<std::num::NonZero<usize>>,
 }

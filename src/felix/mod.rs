@@ -59,6 +59,17 @@ pub fn render_alike(view: &NodeView, alike: &Alike) -> Program {
     }
 }
 
+/// The sets of a node, without its rules.
+pub fn sets(view: &NodeView) -> Vec<crate::ir::IpSet> {
+    sets::all(view)
+}
+
+/// Whether a chain is that of a policy or profile, which nodes of one configuration have in common.
+pub fn is_in_common(chain: &Chain) -> bool {
+    const PREFIXES: [&str; 4] = [names::POLICY_IN, names::POLICY_OUT, names::PROFILE_IN, names::PROFILE_OUT];
+    PREFIXES.iter().any(|prefix| chain.name.starts_with(prefix))
+}
+
 /// The mark of WireGuard's own packets, 0 where it is off.
 pub fn wireguard_mark(view: &NodeView) -> u32 {
     context::Context::new(view, Family::V4).marks.wireguard

@@ -15,6 +15,7 @@ pub mod address;
 mod bits;
 mod cluster;
 pub mod config;
+pub mod content;
 mod contributor_scan;
 mod contributors;
 pub mod convert;

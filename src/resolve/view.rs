@@ -72,7 +72,7 @@ pub struct Tier {
 pub struct TierIndex(pub u32);
 
 /// The policies of one tier that apply to one endpoint, in one of its lists.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TierPolicies {
     /// which tier
     pub tier: TierIndex,
@@ -84,7 +84,7 @@ pub struct TierPolicies {
 
 /// A maximal run of consecutive policies with one selector
 /// (`felix/dataplane/linux/endpoint_mgr.go:1724`, v3.32.1).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PolicyGroup {
     /// canonical selector
     pub selector: Arc<str>,
@@ -120,7 +120,7 @@ pub struct WorkloadEndpoint {
 }
 
 /// Quality-of-service controls that iptables enforces; 0 means none.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Qos {
     /// packets a second to the pod
     pub ingress_packet_rate: u64,

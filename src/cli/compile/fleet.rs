@@ -1,15 +1,18 @@
 //! Many nodes: what does not depend on the node is made once, and nodes are made at the same time.
 
 use super::archive::{Archive, Form};
-use super::piece::{File, Piece, SetTexts, Stored};
-use super::{SETS_FILE, json, optimized, rules_file, rules_text, wants};
+use super::cache::{Cache, Entry};
+use super::piece::{File, Piece, Stored, Texts};
+use super::{SETS_FILE, dialect, json, optimized, origin, rules_file, rules_text, wants};
 use crate::cli::args::{CompileArgs, Emit, Format, Invalid};
 use crate::cli::load::{self, Loaded};
 use crate::cli::output::naming;
 use crate::cli::{BAD_INPUT, DONE};
-use crate::diagnostic::Diagnostic;
-use crate::felix::{self, Shared};
-use crate::ir::IpSet;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::emit;
+use crate::felix::{self, Alike, Shared};
+use crate::ir::{Chain, Family, IpSet, Program, RuleSet};
+use crate::resolve::content::Contents;
 use crate::resolve::view::{Interface, NodeView};
 use crate::resolve::{Cluster, NodeRequest};
 use rayon::prelude::*;
@@ -34,7 +37,9 @@ pub struct Fleet<'f> {
 /// What nodes share while they are made.
 struct Together {
     chains: Shared,
-    sets: SetTexts,
+    texts: Texts,
+    contents: Contents,
+    cache: Option<Cache>,
 }
 
 /// What came of a node.
@@ -51,8 +56,12 @@ impl Fleet<'_> {
     pub fn compile(&self, nodes: &[&str], said: &mut Vec<Diagnostic>) -> io::Result<u8> {
         let Some(out) = self.args.out.as_deref() else { return Ok(BAD_INPUT) };
         let mut archive = self.archive.map(|form| Archive::new(out, form)).transpose()?;
-        let together =
-            Together { chains: Shared::default(), sets: SetTexts::new(self.archive == Some(Form::Gzip)) };
+        let together = Together {
+            chains: Shared::default(),
+            texts: Texts::new(self.archive == Some(Form::Gzip)),
+            contents: Contents::default(),
+            cache: self.args.cache.as_deref().map(Cache::open).transpose()?,
+        };
         let threads = self.args.jobs.map_or_else(rayon::current_num_threads, std::num::NonZero::get);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(io::Error::other)?;
         // what is said of the input as a whole; a node's document has that, and nothing of other nodes
@@ -73,6 +82,10 @@ impl Fleet<'_> {
             }
         }
         archive.map_or(Ok(()), Archive::finish)?;
+        if let Some(failure) = together.cache.as_ref().and_then(Cache::failure) {
+            let message = format!("not everything is kept for the next run: {failure}");
+            said.push(Diagnostic::new("cache", Severity::Note, None, message));
+        }
         Ok(DONE)
     }
 
@@ -88,7 +101,8 @@ impl Fleet<'_> {
         let said = [of_all, &done.diagnostics].concat();
         let files = self.files(&view, &said, &mut done.summary, together)?;
         let Some(form) = self.archive else {
-            write(&out.join(node), files)?;
+            let folder = if self.args.all_nodes { out.join(node) } else { out.to_owned() };
+            write(&folder, files)?;
             done.files = Some(Vec::new());
             return Ok(done);
         };
@@ -102,6 +116,21 @@ impl Fleet<'_> {
         Ok(done)
     }
 
+    /// The program of a node, its sets as they were before -O, and what -O has to say.
+    fn program(
+        &self,
+        view: &NodeView,
+        alike: &Alike,
+    ) -> io::Result<(Program, Option<Vec<IpSet>>, Option<String>)> {
+        let program = felix::render_alike(view, alike);
+        if self.args.optimize == 0 {
+            return Ok((program, None, None));
+        }
+        let before = program.sets.clone();
+        let (fewer, told) = optimized(self.args, view, program)?;
+        Ok((fewer, Some(before), Some(told)))
+    }
+
     /// The files of a node.
     fn files(
         &self,
@@ -112,40 +141,105 @@ impl Fleet<'_> {
     ) -> io::Result<Vec<File>> {
         let (args, loaded) = (self.args, self.loaded);
         let alike = together.chains.alike(view);
-        let mut program = felix::render_alike(view, &alike);
-        let mut as_rendered = None;
-        if args.optimize > 0 {
-            let before = program.sets.clone();
-            let (fewer, told) = optimized(args, view, program)?;
-            (program, *summary, as_rendered) = (fewer, Some(told), Some(before));
+        if let Some(cache) = &together.cache {
+            return self.kept(view, &alike, cache, summary, together);
         }
-        let mut files = Vec::new();
+        let (program, before, told) = self.program(view, &alike)?;
+        *summary = told;
         if args.format == Format::Json {
             let pieces = vec![Piece::Own(json(args, loaded, view, &program, said)?)];
             return Ok(vec![File { name: "compile.json".to_owned(), pieces }]);
         }
-        for (part, rules) in [(Emit::Iptables, &program.v4), (Emit::Ip6tables, &program.v6)] {
-            if wants(args, part) {
-                let text = rules_text(args, loaded, rules);
-                files.push(File {
-                    name: rules_file(args, rules.family),
-                    pieces: vec![Piece::Own(text.into_bytes())],
+        let mut files = Vec::new();
+        for rules in self.families(&program) {
+            let write = |out: &mut String, chain: &Chain| {
+                emit::write_chain(out, chain, rules.family, dialect(args), &mut |out, rule| {
+                    origin(args, loaded, out, rule);
                 });
-            }
+            };
+            let pieces = match args.optimize {
+                0 => together.texts.rules(rules, dialect(args), &write)?,
+                // no two nodes have the same
+                _ => vec![Piece::Own(rules_text(args, loaded, rules).into_bytes())],
+            };
+            files.push(File { name: rules_file(args, rules.family), pieces });
         }
         if wants(args, Emit::Ipsets) {
-            // an optimized program has members left out
-            let changed = |set: &IpSet| {
-                as_rendered.as_ref().is_some_and(|before| {
-                    let old = before.binary_search_by(|old| old.name.cmp(&set.name));
-                    old.map_or(true, |old| before[old].members != set.members)
-                })
-            };
-            let pieces = together.sets.pieces(alike.number, &program.sets, &changed)?;
-            files.push(File { name: SETS_FILE.to_owned(), pieces });
+            let own = |set: &IpSet| changed(set, before.as_deref()).then(|| set_text(set));
+            let sets = program.sets.iter().map(|set| (set, own(set)));
+            files.push(File { name: SETS_FILE.to_owned(), pieces: together.texts.sets(alike.number, sets)? });
         }
         Ok(files)
     }
+
+    /// The files of a node, its rules from the cache, or into it.
+    fn kept(
+        &self,
+        view: &NodeView,
+        alike: &Alike,
+        cache: &Cache,
+        summary: &mut Option<String>,
+        together: &Together,
+    ) -> io::Result<Vec<File>> {
+        let args = self.args;
+        // what -O does depends on members, rules as Felix has them do not
+        let content = together.contents.of(view, args.optimize > 0);
+        let key = cache.key(&format!("{:?} {:?} {}", args.emit, args.dialect, args.optimize), content);
+        let entry = match cache.get(&key) {
+            Some(entry) => entry,
+            None => {
+                let (program, before, summary) = self.program(view, alike)?;
+                let rules =
+                    self.families(&program).map(|rules| rules_text(args, self.loaded, rules)).collect();
+                let text = |set| changed(set, before.as_deref()).then(|| set_text(set));
+                let sets = program.sets.iter().map(|set| (set.name.to_string(), text(set))).collect();
+                let entry = Entry { rules, summary, sets };
+                cache.put(&key, &entry);
+                entry
+            }
+        };
+        *summary = entry.summary;
+        let sets = felix::sets(view);
+        let families = [(Emit::Iptables, Family::V4), (Emit::Ip6tables, Family::V6)];
+        let families = families.into_iter().filter(|(part, _)| wants(args, *part));
+        let mut files: Vec<File> = families
+            .zip(entry.rules)
+            .map(|((_, family), rules)| File {
+                name: rules_file(args, family),
+                pieces: vec![Piece::Own(rules.into_bytes())],
+            })
+            .collect();
+        if wants(args, Emit::Ipsets) {
+            // the entry's sets are the view's, by its key
+            let named = entry.sets.into_iter().filter_map(|(name, text)| {
+                let place = sets.binary_search_by(|set| (*set.name).cmp(&name)).ok()?;
+                Some((&sets[place], text))
+            });
+            files
+                .push(File { name: SETS_FILE.to_owned(), pieces: together.texts.sets(alike.number, named)? });
+        }
+        Ok(files)
+    }
+
+    /// The rules that are wanted.
+    fn families<'p>(&self, program: &'p Program) -> impl Iterator<Item = &'p RuleSet> {
+        let v4 = wants(self.args, Emit::Iptables).then_some(&program.v4);
+        v4.into_iter().chain(wants(self.args, Emit::Ip6tables).then_some(&program.v6))
+    }
+}
+
+/// Whether -O has changed a set: it leaves members out.
+fn changed(set: &IpSet, before: Option<&[IpSet]>) -> bool {
+    before.is_some_and(|before| {
+        let old = before.binary_search_by(|old| old.name.cmp(&set.name));
+        old.map_or(true, |old| before[old].members != set.members)
+    })
+}
+
+fn set_text(set: &IpSet) -> String {
+    let mut text = String::new();
+    emit::ipset::write_set(&mut text, set);
+    text
 }
 
 /// Writes files into a folder.

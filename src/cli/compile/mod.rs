@@ -1,6 +1,7 @@
 //! `netpolc compile`: manifests → the rules and sets of a node, or of many.
 
 mod archive;
+mod cache;
 mod fleet;
 mod piece;
 
@@ -12,7 +13,7 @@ use super::{BAD_INPUT, DONE, FINDINGS};
 use crate::diagnostic::{Diagnostic, Severity, render};
 use crate::emit::{self, Dialect};
 use crate::felix;
-use crate::ir::{Family, Program, RuleSet};
+use crate::ir::{Family, Program, Rule, RuleSet};
 use crate::optimize;
 use crate::resolve::view::{Interface, NodeView};
 use crate::resolve::{Cluster, NodeRequest};
@@ -30,6 +31,9 @@ const SETS_FILE: &str = "ipsets.txt";
 
 /// Runs the command; gives the exit status.
 pub fn run(args: &CompileArgs) -> io::Result<u8> {
+    if args.cache.is_some() && args.format == Format::Json {
+        return Err(io::Error::other("`--cache` keeps rules as text: leave out `--format json`"));
+    }
     let interfaces = args.node_addresses.as_deref().map(load::interfaces).transpose()?;
     // given back as a whole when the program ends, and not one string after another
     let loaded =
@@ -64,7 +68,7 @@ fn compile(
     let mut cluster = Cluster::new(&loaded.collected.resources);
     said.extend_from_slice(cluster.diagnostics());
     let archive = args.out.as_deref().and_then(archive::Form::of);
-    if args.all_nodes || archive.is_some() {
+    if args.all_nodes || archive.is_some() || args.cache.is_some() {
         let nodes: Vec<&str> = match &args.node {
             Some(node) => vec![node],
             None => cluster.node_names().collect(),
@@ -165,24 +169,30 @@ fn optimized(args: &CompileArgs, view: &NodeView, program: Program) -> io::Resul
 
 /// The rules of one family as text.
 fn rules_text(args: &CompileArgs, loaded: &Loaded, rules: &RuleSet) -> String {
-    let dialect = match args.dialect {
+    let mut text = String::new();
+    emit::write_rules(&mut text, rules, dialect(args), &mut |out, rule| origin(args, loaded, out, rule));
+    text
+}
+
+/// Where a rule comes from, if that is wanted.
+fn origin(args: &CompileArgs, loaded: &Loaded, out: &mut String, rule: &Rule) {
+    if args.explain_origin {
+        emit::origin::comment(out, &rule.origin, &|file| loaded.files.name(file).to_owned());
+    }
+}
+
+fn dialect(args: &CompileArgs) -> Dialect {
+    match args.dialect {
         DialectArg::Felix => Dialect::Felix,
         DialectArg::Save => Dialect::Save,
-    };
-    let mut text = String::new();
-    emit::write_rules(&mut text, rules, dialect, &mut |out, rule| {
-        if args.explain_origin {
-            emit::origin::comment(out, &rule.origin, &|file| loaded.files.name(file).to_owned());
-        }
-    });
-    text
+    }
 }
 
 /// The file of the rules of one family.
 fn rules_file(args: &CompileArgs, family: Family) -> String {
-    let word = match args.dialect {
-        DialectArg::Felix => "felix",
-        DialectArg::Save => "save",
+    let word = match dialect(args) {
+        Dialect::Felix => "felix",
+        Dialect::Save => "save",
     };
     let version = match family {
         Family::V4 => "v4",

@@ -1,7 +1,8 @@
 //! Texts of which files are put together, so that what many nodes have is made once.
 
-use crate::emit;
-use crate::ir::IpSet;
+use crate::emit::{self, Dialect};
+use crate::felix;
+use crate::ir::{Chain, IpSet, RuleSet};
 use flate2::{Compression, GzBuilder};
 use rustc_hash::FxHashMap;
 use std::io::{self, Write};
@@ -59,48 +60,98 @@ impl Stored {
 pub fn gzip(text: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = GzBuilder::new().mtime(0).write(Vec::new(), Compression::fast());
     encoder.write_all(text)?;
-    encoder.finish()
+    let mut packed = encoder.finish()?;
+    packed.shrink_to_fit();
+    Ok(packed)
 }
 
-/// Texts of sets that were made so far.
-pub struct SetTexts {
+/// Texts of sets and chains that were made so far.
+pub struct Texts {
     compressed: bool,
     /// by the number of the configuration, and the set's name
-    known: Mutex<FxHashMap<(usize, Arc<str>), Arc<Stored>>>,
+    sets: Mutex<FxHashMap<(usize, Arc<str>), Arc<Stored>>>,
+    /// by the address of the chain, which stays where it is as long as it is here
+    chains: Mutex<FxHashMap<usize, (Arc<Chain>, Arc<Stored>)>>,
     kept: AtomicUsize,
 }
 
-impl SetTexts {
+impl Texts {
     pub fn new(compressed: bool) -> Self {
-        SetTexts { compressed, known: Mutex::default(), kept: AtomicUsize::new(0) }
+        Texts { compressed, sets: Mutex::default(), chains: Mutex::default(), kept: AtomicUsize::new(0) }
     }
 
-    /// The text of all sets of a node. `alike`: which nodes have the same configuration; what a set of rules has
-    /// depends on nothing else. Felix's own sets and those that were changed are made for the node.
-    pub fn pieces(
+    /// The text of one family's rules. `write` writes the rules of a chain; those of chains that nodes share are
+    /// written once.
+    pub fn rules(
         &self,
-        alike: usize,
-        sets: &[IpSet],
-        changed: &dyn Fn(&IpSet) -> bool,
+        rules: &RuleSet,
+        dialect: Dialect,
+        write: &dyn Fn(&mut String, &Chain),
     ) -> io::Result<Vec<Piece>> {
         let mut pieces = Vec::new();
         let mut own = String::new();
-        for set in sets {
-            if set.meaning.is_none() || changed(set) {
-                emit::ipset::write_set(&mut own, set);
-                continue;
+        let mut result = Ok(());
+        emit::write_chains(&mut own, rules, dialect, &mut |own, chain| {
+            if !felix::is_in_common(chain) {
+                return write(own, chain);
             }
-            if !own.is_empty() {
-                pieces.push(Piece::Own(std::mem::take(&mut own).into_bytes()));
+            match self.chain(chain, write) {
+                Err(error) => result = Err(error),
+                // a compressed piece stands for itself, others are put together
+                Ok(stored) if self.compressed => {
+                    if !own.is_empty() {
+                        pieces.push(Piece::Own(std::mem::take(own).into_bytes()));
+                    }
+                    pieces.push(Piece::Shared(stored));
+                }
+                Ok(stored) => own.push_str(std::str::from_utf8(&stored.bytes).expect("rules are text")),
             }
-            pieces.push(Piece::Shared(self.shared(alike, set)?));
+        });
+        result?;
+        pieces.push(Piece::Own(own.into_bytes()));
+        Ok(pieces)
+    }
+
+    fn chain(&self, chain: &Arc<Chain>, write: &dyn Fn(&mut String, &Chain)) -> io::Result<Arc<Stored>> {
+        let known = || self.chains.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = Arc::as_ptr(chain).addr();
+        if let Some((_, found)) = known().get(&key) {
+            return Ok(found.clone());
+        }
+        let mut text = String::new();
+        write(&mut text, chain);
+        let made = Arc::new(Stored::new(text.into_bytes(), self.compressed)?);
+        known().insert(key, (chain.clone(), made.clone()));
+        Ok(made)
+    }
+
+    /// The text of all sets of a node, some given. `alike`: which nodes have the same configuration; what a set of
+    /// rules has depends on nothing else. Felix's own sets are the node's.
+    pub fn sets<'s>(
+        &self,
+        alike: usize,
+        sets: impl Iterator<Item = (&'s IpSet, Option<String>)>,
+    ) -> io::Result<Vec<Piece>> {
+        let mut pieces = Vec::new();
+        let mut own = String::new();
+        for (set, given) in sets {
+            match given {
+                Some(text) => own.push_str(&text),
+                None if set.meaning.is_none() => emit::ipset::write_set(&mut own, set),
+                None => {
+                    if !own.is_empty() {
+                        pieces.push(Piece::Own(std::mem::take(&mut own).into_bytes()));
+                    }
+                    pieces.push(Piece::Shared(self.shared(alike, set)?));
+                }
+            }
         }
         pieces.push(Piece::Own(own.into_bytes()));
         Ok(pieces)
     }
 
     fn shared(&self, alike: usize, set: &IpSet) -> io::Result<Arc<Stored>> {
-        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = || self.sets.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (alike, set.name.clone());
         if let Some(found) = known().get(&key) {
             return Ok(found.clone());

@@ -1,0 +1,218 @@
+//! All nodes in one run: the same files as one node at a time, in any form and in any number of shares.
+
+mod common;
+
+use common::{Run, netpolc, run};
+use flate2::read::MultiGzDecoder;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Folders with several nodes, and what to say of them besides.
+const CLUSTERS: [(&str, &[&str]); 3] = [
+    ("fixtures/iks/cluster", &[]),
+    ("fixtures/iks/cluster", &["--explain-origin", "--dialect", "felix"]),
+    ("fixtures/iks/cluster", &["-O", "2"]),
+];
+
+/// A folder that is empty now, and is left for whoever looks at a failure.
+fn folder(name: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("fleet-{name}"));
+    let _ = fs::remove_dir_all(&path);
+    fs::create_dir_all(&path).unwrap();
+    path
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// Compiles, which may find something to warn of.
+fn compile(arguments: &[&str]) -> Run {
+    let done = run(&[&["compile"], arguments].concat());
+    assert!(matches!(done.status, Some(0 | 1)), "{arguments:?}: {}", done.stderr);
+    done
+}
+
+/// All files below a folder, by their names in it.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let name = entry.file_name().into_string().unwrap();
+        if entry.path().is_dir() {
+            all.extend(
+                files(&entry.path()).into_iter().map(|(file, bytes)| (format!("{name}/{file}"), bytes)),
+            );
+        } else {
+            all.insert(name, fs::read(entry.path()).unwrap());
+        }
+    }
+    all
+}
+
+/// All files of an archive.
+fn unpacked(archive: impl Read) -> BTreeMap<String, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for entry in tar::Archive::new(archive).entries().unwrap().map(Result::unwrap) {
+        let mut entry = entry;
+        let name = entry.path().unwrap().to_str().unwrap().to_owned();
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).unwrap();
+        assert!(all.insert(name, bytes).is_none());
+    }
+    all
+}
+
+/// One node at a time.
+fn singly(cluster: &str, more: &[&str], out: &Path) -> BTreeMap<String, Vec<u8>> {
+    let together = folder("names");
+    compile(&[&[cluster, "--all-nodes", "--out", text(&together)], more].concat());
+    for node in fs::read_dir(together).unwrap() {
+        let node = node.unwrap().file_name().into_string().unwrap();
+        compile(&[&[cluster, "--node", &node, "--out", text(&out.join(&node))], more].concat());
+    }
+    files(out)
+}
+
+#[test]
+fn every_form_holds_what_single_nodes_give() {
+    for (number, (cluster, more)) in CLUSTERS.into_iter().enumerate() {
+        let out = folder(&format!("forms-{number}"));
+        let expected = singly(cluster, more, &out.join("singly"));
+        assert!(expected.len() >= 6 && expected.keys().any(|name| name.ends_with("/ipsets.txt")));
+        let all = |form: &str, threads: &str| {
+            let path = out.join(form);
+            compile(&[&[cluster, "--all-nodes", "--out", text(&path), "--jobs", threads], more].concat());
+            path
+        };
+        for threads in ["1", "3"] {
+            assert!(files(&all("folder", threads)) == expected, "{cluster} {more:?}");
+            let plain = fs::read(all("all.tar", threads)).unwrap();
+            assert!(unpacked(&*plain) == expected, "{cluster} {more:?}");
+            let packed = fs::read(all("all.tar.gz", threads)).unwrap();
+            assert!(unpacked(MultiGzDecoder::new(&*packed)) == expected, "{cluster} {more:?}");
+            // the same bytes again
+            assert!(fs::read(all("again.tgz", "2")).unwrap() == packed);
+            assert!(fs::read(all("again.tar", "2")).unwrap() == plain);
+        }
+        let left: Vec<String> = fs::read_dir(&out)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.contains("part"))
+            .collect();
+        assert_eq!(left, [""; 0]);
+    }
+}
+
+#[test]
+fn shares_together_are_one_run() {
+    let out = folder("shares");
+    let cluster = generated(&out);
+    compile(&[text(&cluster), "--all-nodes", "--out", text(&out.join("one"))]);
+    let expected = files(&out.join("one"));
+    assert_eq!(expected.len(), 3 * NODES);
+    for count in [1, 3, NODES, NODES + 2] {
+        let folder = out.join(format!("shares-{count}"));
+        let mut archives = BTreeMap::new();
+        for index in 0..count {
+            let shard = format!("{index}/{count}");
+            compile(&[text(&cluster), "--all-nodes", "--shard", &shard, "--out", text(&folder)]);
+            let archive = out.join("share.tar.gz");
+            compile(&[text(&cluster), "--all-nodes", "--shard", &shard, "--out", text(&archive)]);
+            let share = unpacked(MultiGzDecoder::new(fs::File::open(archive).unwrap()));
+            // every share has about as many
+            assert!(share.len().abs_diff(expected.len() / count) <= 3, "{shard}: {}", share.len());
+            share.into_iter().for_each(|(name, bytes)| assert!(archives.insert(name, bytes).is_none()));
+        }
+        assert!(archives == expected, "{count}");
+        assert!(count > NODES || files(&folder) == expected, "{count}");
+    }
+    // and each node is what it is alone
+    for node in ["n-00", "n-07"] {
+        let single = out.join(format!("single-{node}"));
+        compile(&[text(&cluster), "--node", node, "--out", text(&single)]);
+        let single = files(&single);
+        let share = expected.iter().filter_map(|(name, bytes)| Some((name.strip_prefix(node)?, bytes)));
+        assert!(share.map(|(name, bytes)| (name[1..].to_owned(), bytes.clone())).eq(single));
+    }
+}
+
+const NODES: usize = 13;
+
+/// A cluster of nodes of which no two are alike, some with a configuration of their own, and enough of them to be
+/// prepared for.
+fn generated(folder: &Path) -> PathBuf {
+    let mut all = String::new();
+    for n in 0..NODES {
+        all.push_str(&format!("---\napiVersion: v1\nkind: Node\nmetadata: {{name: n-{n:02}}}\n"));
+        if n % 5 == 0 {
+            all.push_str(&format!(
+                "---\napiVersion: projectcalico.org/v3\nkind: FelixConfiguration\nmetadata: {{name: node.n-{n:02}}}\nspec: {{defaultEndpointToHostAction: Accept, workloadSourceSpoofing: Any}}\n"
+            ));
+        }
+        for p in 0..(n % 4 + 1) {
+            all.push_str(&format!(
+                "---\napiVersion: v1\nkind: Pod\nmetadata:\n  name: p-{n}-{p}\n  namespace: default\n  labels: {{app: a{}, tier: t{}}}\n  annotations: {{cni.projectcalico.org/allowedSourcePrefixes: '[\"10.9.{n}.0/24\"]'}}\nspec: {{nodeName: n-{n:02}, containers: [{{name: c, ports: [{{name: web, containerPort: 80{p}}}]}}]}}\nstatus: {{phase: Running, podIP: 10.1.{n}.{p}}}\n",
+                p % 3, n % 3
+            ));
+        }
+    }
+    for (n, (who, from)) in
+        [("app: a0", "tier: t1"), ("tier: t2", "app: a1"), ("app: a2", "app: a2")].into_iter().enumerate()
+    {
+        all.push_str(&format!(
+            "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: k{n}, namespace: default}}\nspec:\n  podSelector: {{matchLabels: {{{who}}}}}\n  ingress:\n  - from: [{{podSelector: {{matchLabels: {{{from}}}}}}}]\n    ports: [{{port: web}}]\n"
+        ));
+    }
+    all.push_str(
+        "---\napiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {name: everywhere}\nspec:\n  selector: app == 'nobody'\n  performanceHints: [AssumeNeededOnEveryNode]\n  ingress: [{action: Allow, source: {selector: has(tier)}}]\n",
+    );
+    all.push_str("---\napiVersion: v1\nkind: Namespace\nmetadata: {name: default, labels: {kubernetes.io/metadata.name: default}}\n");
+    let path = folder.join("cluster.yaml");
+    fs::write(&path, all).unwrap();
+    path
+}
+
+#[test]
+fn a_document_of_a_node_speaks_of_that_node_alone() {
+    let out = folder("json");
+    let cluster = generated(&out);
+    compile(&[text(&cluster), "--all-nodes", "--format", "json", "--out", text(&out.join("one"))]);
+    for index in 0..2 {
+        let shard = format!("{index}/2");
+        let arguments = [text(&cluster), "--all-nodes", "--format", "json", "--shard", &shard];
+        compile(&[&arguments[..], &["--out", text(&out.join("two"))]].concat());
+    }
+    assert!(files(&out.join("one")) == files(&out.join("two")));
+}
+
+#[test]
+fn wrong_shares_are_refused_with_what_to_do() {
+    let arguments =
+        |shard| ["compile", "fixtures/iks/cluster", "--all-nodes", "--out", "x", "--shard", shard];
+    for (shard, words) in [
+        ("3/3", "shares count from 0, so the last of 3 is `2/3`"),
+        ("0/0", "there are no shares"),
+        ("1", "a share is written as `I/N`"),
+        ("-1/2", "a share is written as `I/N`"),
+        ("a/b", "a share is written as `I/N`"),
+    ] {
+        let done = Run::of(netpolc().args(arguments(shard)));
+        assert_eq!(done.status, Some(2), "{shard}");
+        assert!(done.stderr.contains(words), "{shard}: {}", done.stderr);
+    }
+}
+
+/// An archive has its name only when it is complete.
+#[test]
+fn nothing_is_left_of_an_archive_that_cannot_be_made() {
+    let out = folder("incomplete");
+    let cluster = out.join("cluster.yaml");
+    fs::write(&cluster, format!("apiVersion: v1\nkind: Node\nmetadata: {{name: a}}\n---\napiVersion: v1\nkind: Node\nmetadata: {{name: {}}}\n", "n".repeat(200))).unwrap();
+    let archive = out.join("all.tar");
+    let done = Run::of(netpolc().args(["compile", text(&cluster), "--all-nodes", "--out", text(&archive)]));
+    assert_eq!(done.status, Some(2), "{}", done.stderr);
+    assert!(done.stderr.contains("all.tar"), "{}", done.stderr);
+    assert_eq!(files(&out).into_keys().collect::<Vec<_>>(), ["cluster.yaml"]);
+}
