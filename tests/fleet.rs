@@ -348,3 +348,84 @@ fn a_cache_that_cannot_be_used_is_told() {
     assert_eq!(json.status, Some(2));
     assert!(json.stderr.contains("leave out `--format json`"), "{}", json.stderr);
 }
+
+/// The one object of a kind in the manifests of the Job.
+fn with_object<R: Send>(kind: &str, of: impl Fn(netpolc::source::tree::Node<'_>) -> R + Sync) -> R {
+    let folder = netpolc::source::Input::Path(common::root().join("docs/fleet"));
+    let read = netpolc::source::read(&[folder], &Default::default(), |object| {
+        (object.kind == kind).then(|| of(object.root))
+    });
+    assert_eq!(read.diagnostics, []);
+    let mut found: Vec<R> = read.values.into_iter().flatten().collect();
+    assert_eq!(found.len(), 1, "objects of kind {kind}");
+    found.remove(0)
+}
+
+/// The container of the Job does what is said of it: all of its shares together are one run. Its command and
+/// arguments are run as they stand there, paths and the two variables aside.
+#[test]
+fn the_job_makes_all_nodes() {
+    let (completions, shares, command) = with_object("Job", |job| {
+        let container =
+            job.path(&["spec", "template", "spec", "containers"]).unwrap().items().next().unwrap();
+        let words = |field| container.get(field).unwrap().items().map(|word| word.text().to_owned());
+        let shares =
+            container.get("env").unwrap().items().find(|it| it.get("name").unwrap().text() == "SHARES");
+        (
+            job.path(&["spec", "completions"]).unwrap().text().to_owned(),
+            shares.unwrap().get("value").unwrap().text().to_owned(),
+            words("command").chain(words("args")).collect::<Vec<_>>(),
+        )
+    });
+    assert_eq!(completions, shares);
+    let out = folder("job");
+    let (dump, rules) = (out.join("dump"), out.join("rules"));
+    fs::create_dir_all(&dump).unwrap();
+    fs::create_dir_all(&rules).unwrap();
+    let cluster = generated(&dump);
+    compile(&[text(&cluster), "--all-nodes", "--out", text(&out.join("one"))]);
+    let program = Path::new(env!("CARGO_BIN_EXE_netpolc")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    let mut together = BTreeMap::new();
+    for index in 0..shares.parse::<usize>().unwrap() {
+        let index = index.to_string();
+        let words: Vec<String> = command
+            .iter()
+            .map(|word| {
+                word.replace("$(JOB_COMPLETION_INDEX)", &index)
+                    .replace("$(SHARES)", &shares)
+                    .replace("/dump", text(&dump))
+                    .replace("/rules", text(&rules))
+            })
+            .collect();
+        assert!(words.iter().all(|word| !word.contains("$(")), "{words:?}");
+        let done = Run::of(std::process::Command::new(&words[0]).args(&words[1..]).env("PATH", &path));
+        assert_eq!(done.status, Some(0), "{}", done.stderr);
+        let share = fs::File::open(rules.join(format!("share-{index}.tar.gz"))).unwrap();
+        together.extend(unpacked(MultiGzDecoder::new(share)));
+    }
+    assert!(together == files(&out.join("one")));
+}
+
+#[test]
+fn kustomize_takes_the_job() {
+    let listed = with_object("Kustomization", |kustomization| {
+        let resources = kustomization.get("resources").unwrap().items();
+        resources.map(|it| it.text().to_owned()).collect::<Vec<_>>()
+    });
+    let there = common::files("docs/fleet");
+    let there: Vec<_> = there.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
+    let mut named: Vec<&str> = listed.iter().map(String::as_str).chain(["kustomization.yaml"]).collect();
+    named.sort_unstable();
+    assert_eq!(named, there);
+    let mut command = std::process::Command::new("kubectl");
+    let Ok(done) = command.args(["kustomize", "docs/fleet"]).current_dir(common::root()).output() else {
+        return eprintln!("kubectl is not here: what kustomize makes of docs/fleet is not looked at");
+    };
+    let made = String::from_utf8(done.stdout).unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    for words in ["name: SHARES\n          value: \"16\"", "image: registry.example/netpolc:0.1.0"] {
+        assert!(made.contains(words), "{words} is not in {made}");
+    }
+    assert_eq!(made.matches("namespace: netpolc\n").count(), 3);
+}
