@@ -94,7 +94,10 @@ fn count(name: &str) -> u64 {
         .expect("valgrind runs");
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}");
-    let line = text.lines().find(|line| line.contains("I refs:")).expect("valgrind tells a count");
+    let line = text
+        .lines()
+        .find(|line| line.contains(" I ") && line.contains("refs:"))
+        .expect("valgrind tells a count");
     let digits: String =
         line.rsplit(':').next().unwrap_or_default().chars().filter(char::is_ascii_digit).collect();
     digits.parse().expect("a count")

@@ -189,8 +189,8 @@ fn measure(folder: &Path) -> String {
     }
     let found = medians(&[netpolc(&["diff", "@M.json", "@M-new.json"])]);
     row(&mut table, "diff two versions of M, of which 10 policies differ", found[0], " | | ");
-    let found = medians(&[node("@M.json", &["-O", "2"])]);
-    row(&mut table, "compile one node of M with `-O 2`, proof included", found[0], " | | ");
+    let found = medians(&[node("@S.json", &["-O", "2"])]);
+    row(&mut table, "compile one node of S with `-O 2`, proof included", found[0], " | | ");
     let mut commands = vec![task("merge", "cidrs.txt"), task("aggregate", "cidrs.txt")];
     let has_iprange = Command::new("iprange").arg("--version").output().is_ok();
     if has_iprange {

@@ -143,6 +143,20 @@ fn plain_rule(action: Action, at: Location) -> Rule {
     }
 }
 
+/// Gives the sets of a rule their new numbers.
+pub fn renumber(rule: &mut Rule, numbers: &[SetIndex]) {
+    for side in [&mut rule.source, &mut rule.destination] {
+        let lists = [
+            &mut side.sets,
+            &mut side.not_sets,
+            &mut side.named_ports,
+            &mut side.not_named_ports,
+            &mut side.services,
+        ];
+        lists.into_iter().flatten().for_each(|set| *set = numbers[set.0 as usize]);
+    }
+}
+
 /// Calls `visit` with every set that a rule refers to.
 pub fn each_set(rule: &Rule, visit: &mut dyn FnMut(SetIndex)) {
     for side in [&rule.source, &rule.destination] {

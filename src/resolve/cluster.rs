@@ -1,6 +1,7 @@
 //! What is the same for every node.
 
 use super::absent_pods;
+use super::active;
 use super::contributor_scan::{self, Scanned};
 use super::contributors::Contributors;
 use super::convert::profile::Profiles;
@@ -48,6 +49,14 @@ impl<'r> Cluster<'r> {
         let profiles = Profiles::new(resources, &mut diagnostics);
         let mut sets = SetTable::default();
         let mut policies = policy::all(resources, &mut sets, &mut diagnostics);
+        let numbers = sets.renumber();
+        for policy in &mut policies {
+            policy
+                .inbound
+                .iter_mut()
+                .chain(&mut policy.outbound)
+                .for_each(|rule| active::renumber(rule, &numbers));
+        }
         let tiers = tier::all(resources, policies.iter().map(|policy| &*policy.tier));
         tier::sort(&mut policies, &tiers, resources.facts.equal_order);
         absent_pods::note(resources, &profiles, &policies, &mut diagnostics);

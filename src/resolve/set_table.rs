@@ -52,6 +52,21 @@ impl SetTable {
         &self.sets[index.0 as usize]
     }
 
+    /// Numbers the sets by what they stand for, so that the order of the input does not matter. Gives the new
+    /// number of each; rules have to take them over.
+    pub fn renumber(&mut self) -> Vec<SetIndex> {
+        let mut order: Vec<usize> = (0..self.sets.len()).collect();
+        order.sort_unstable_by(|a, b| self.sets[*a].meaning.cmp(&self.sets[*b].meaning));
+        let mut numbers = vec![SetIndex(0); order.len()];
+        for (new, old) in (0u32..).map(SetIndex).zip(order) {
+            numbers[old] = new;
+            self.sets[old].index = new;
+        }
+        self.sets.sort_unstable_by_key(|set| set.index);
+        self.by_meaning.values_mut().for_each(|index| *index = numbers[index.0 as usize]);
+        numbers
+    }
+
     /// All sets.
     pub fn iter(&self) -> impl Iterator<Item = &SetDefinition> {
         self.sets.iter()

@@ -355,7 +355,7 @@ pub struct IpSet {
 }
 
 /// What a set stands for.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SetMeaning {
     /// endpoints and network sets that a selector selects (canonical text)
     Selector(Arc<str>),

@@ -157,12 +157,12 @@ impl Fleet<'_> {
                     origin(args, loaded, out, rule);
                 });
             };
-            let pieces = match args.optimize {
-                0 => together.texts.rules(rules, dialect(args), &write)?,
+            let piece = match args.optimize {
+                0 => together.texts.rules(rules, dialect(args), &write),
                 // no two nodes have the same
-                _ => vec![Piece::Own(rules_text(args, loaded, rules).into_bytes())],
+                _ => Piece::Own(rules_text(args, loaded, rules).into_bytes()),
             };
-            files.push(File { name: rules_file(args, rules.family), pieces });
+            files.push(File { name: rules_file(args, rules.family), pieces: vec![piece] });
         }
         if wants(args, Emit::Ipsets) {
             let own = |set: &IpSet| changed(set, before.as_deref()).then(|| set_text(set));

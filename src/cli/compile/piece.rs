@@ -60,9 +60,8 @@ impl Stored {
 pub fn gzip(text: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = GzBuilder::new().mtime(0).write(Vec::new(), Compression::fast());
     encoder.write_all(text)?;
-    let mut packed = encoder.finish()?;
-    packed.shrink_to_fit();
-    Ok(packed)
+    // a copy of the right size: what the encoder leaves has room for much more, and there are many of these
+    Ok(encoder.finish()?.as_slice().into())
 }
 
 /// Texts of sets and chains that were made so far.
@@ -71,7 +70,7 @@ pub struct Texts {
     /// by the number of the configuration, and the set's name
     sets: Mutex<FxHashMap<(usize, Arc<str>), Arc<Stored>>>,
     /// by the address of the chain, which stays where it is as long as it is here
-    chains: Mutex<FxHashMap<usize, (Arc<Chain>, Arc<Stored>)>>,
+    chains: Mutex<FxHashMap<usize, (Arc<Chain>, Arc<str>)>>,
     kept: AtomicUsize,
 }
 
@@ -82,47 +81,29 @@ impl Texts {
 
     /// The text of one family's rules. `write` writes the rules of a chain; those of chains that nodes share are
     /// written once.
-    pub fn rules(
-        &self,
-        rules: &RuleSet,
-        dialect: Dialect,
-        write: &dyn Fn(&mut String, &Chain),
-    ) -> io::Result<Vec<Piece>> {
-        let mut pieces = Vec::new();
-        let mut own = String::new();
-        let mut result = Ok(());
-        emit::write_chains(&mut own, rules, dialect, &mut |own, chain| {
-            if !felix::is_in_common(chain) {
-                return write(own, chain);
-            }
-            match self.chain(chain, write) {
-                Err(error) => result = Err(error),
-                // a compressed piece stands for itself, others are put together
-                Ok(stored) if self.compressed => {
-                    if !own.is_empty() {
-                        pieces.push(Piece::Own(std::mem::take(own).into_bytes()));
-                    }
-                    pieces.push(Piece::Shared(stored));
-                }
-                Ok(stored) => own.push_str(std::str::from_utf8(&stored.bytes).expect("rules are text")),
+    pub fn rules(&self, rules: &RuleSet, dialect: Dialect, write: &dyn Fn(&mut String, &Chain)) -> Piece {
+        let mut text = String::new();
+        emit::write_chains(&mut text, rules, dialect, &mut |text, chain| {
+            if felix::is_in_common(chain) {
+                text.push_str(&self.chain(chain, write));
+            } else {
+                write(text, chain);
             }
         });
-        result?;
-        pieces.push(Piece::Own(own.into_bytes()));
-        Ok(pieces)
+        Piece::Own(text.into_bytes())
     }
 
-    fn chain(&self, chain: &Arc<Chain>, write: &dyn Fn(&mut String, &Chain)) -> io::Result<Arc<Stored>> {
+    fn chain(&self, chain: &Arc<Chain>, write: &dyn Fn(&mut String, &Chain)) -> Arc<str> {
         let known = || self.chains.lock().unwrap_or_else(PoisonError::into_inner);
         let key = Arc::as_ptr(chain).addr();
         if let Some((_, found)) = known().get(&key) {
-            return Ok(found.clone());
+            return found.clone();
         }
         let mut text = String::new();
         write(&mut text, chain);
-        let made = Arc::new(Stored::new(text.into_bytes(), self.compressed)?);
-        known().insert(key, (chain.clone(), made.clone()));
-        Ok(made)
+        let text: Arc<str> = text.into();
+        known().insert(key, (chain.clone(), text.clone()));
+        text
     }
 
     /// The text of all sets of a node, some given. `alike`: which nodes have the same configuration; what a set of
