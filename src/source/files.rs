@@ -158,7 +158,7 @@ impl Files {
     pub(super) fn keep(&mut self, file: FileId, lines: Lines, text: &str) {
         let small = text.len() <= SMALL && self.kept + text.len() <= KEPT;
         let lines = match lines {
-            Lines::Of(_) | Lines::Packed(_) if !small => lines,
+            Lines::Of(_) | Lines::At(..) | Lines::Packed(_) if !small => lines,
             _ => {
                 self.kept += text.len();
                 Lines::Kept(text.to_owned())
@@ -173,6 +173,7 @@ impl Files {
         self.entries[file.0 as usize].origin = match lines {
             Lines::Kept(text) => Origin::Kept(text),
             Lines::Of(path) => Origin::Disk(path, OnceLock::new()),
+            Lines::At(path, index) => Origin::Disk(path, OnceLock::from(Some(index.offsets))),
             Lines::Packed(lines) => Origin::Packed(lines),
         };
     }
@@ -184,6 +185,8 @@ pub(super) enum Lines {
     Kept(String),
     /// a file, read again when one is asked for
     Of(PathBuf),
+    /// the same, and where they are is known
+    At(PathBuf, LineIndex),
     /// packed, and read again
     Packed(PackedLines),
 }
@@ -263,26 +266,43 @@ fn line_offset(path: &PathBuf, start: u64, skip: u64) -> std::io::Result<Option<
     Ok(Some(offset))
 }
 
-/// The offsets of lines 0, [`STRIDE`], 2 × [`STRIDE`], …; the byte order mark is no part of line 0.
+/// The offsets of lines 0, [`STRIDE`], 2 × [`STRIDE`], … of a file, found while it is read.
+pub(super) struct LineIndex {
+    offsets: Vec<u64>,
+    at: u64,
+    line: u64,
+}
+
+impl LineIndex {
+    /// Of a file whose first line begins at an offset: a byte order mark is no part of it.
+    pub(super) fn new(start: usize) -> Self {
+        LineIndex { offsets: vec![start as u64], at: start as u64, line: 0 }
+    }
+
+    /// Looks at the bytes that follow.
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        for newline in memchr::memchr_iter(b'\n', bytes) {
+            self.line += 1;
+            if self.line % STRIDE == 0 {
+                self.offsets.push(self.at + newline as u64 + 1);
+            }
+        }
+        self.at += bytes.len() as u64;
+    }
+}
+
+/// The index of a file that was not read in windows.
 fn index_lines(path: &PathBuf) -> std::io::Result<Vec<u64>> {
     let mut file = File::open(path)?;
     let mut buffer = vec![0; 64 << 10];
-    let (mut offsets, mut at, mut line) = (vec![0], 0u64, 0u64);
+    let mut index: Option<LineIndex> = None;
     loop {
         let len = file.read(&mut buffer)?;
         if len == 0 {
-            return Ok(offsets);
+            return Ok(index.map_or_else(|| vec![0], |index| index.offsets));
         }
-        if at == 0 && buffer[..len].starts_with(b"\xEF\xBB\xBF") {
-            offsets[0] = 3;
-        }
-        for newline in memchr::memchr_iter(b'\n', &buffer[..len]) {
-            line += 1;
-            if line % STRIDE == 0 {
-                offsets.push(at + newline as u64 + 1);
-            }
-        }
-        at += len as u64;
+        let mark = if index.is_none() && buffer[..len].starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
+        index.get_or_insert_with(|| LineIndex::new(mark)).add(&buffer[mark..len]);
     }
 }
 

@@ -227,9 +227,9 @@ impl<T: Send, F: Fn(&Object<'_>) -> T + Sync> Run<'_, T, F> {
     ) -> Option<Result<Text, Diagnostic>> {
         let unreadable = |error: std::io::Error| find::unreadable(&found.name, &error);
         let (packed, bytes) = match self.stream(file, &contents, found.is_json()) {
-            Ok(stream::Outcome::Done { packed, digest }) => {
+            Ok(stream::Outcome::Done { packed, digest, lines: index }) => {
                 let lines = match found.path() {
-                    Some(path) if !packed => Lines::Of(path.to_owned()),
+                    Some(path) if !packed => Lines::At(path.to_owned(), index),
                     _ => Lines::Packed(PackedLines::new(contents)),
                 };
                 self.loaded.files.note(file, lines, digest);

@@ -7,6 +7,7 @@
 //! none, all of it is forgotten and the file is read whole.
 
 use super::digest::Digest;
+use super::files::LineIndex;
 use super::find::Contents;
 use super::large::{HEAD, Head, Large, PART, Pattern, Shape};
 use super::part::{Output, Part, Work};
@@ -36,14 +37,14 @@ impl Default for Sizes {
 /// What came of a file.
 pub(super) enum Outcome {
     /// its objects were taken
-    Done { packed: bool, digest: u64 },
+    Done { packed: bool, digest: u64, lines: LineIndex },
     /// nothing was taken; its bytes
     Whole { packed: bool, bytes: Vec<u8> },
 }
 
 /// What came of one pass over a file.
 enum Pass {
-    Done(u64),
+    Done(u64, LineIndex),
     /// it ends within the first window
     Short(Vec<u8>),
     /// it is read again, with what the list's end says about its items
@@ -65,13 +66,13 @@ impl<T: Send, F: Fn(&Object<'_>) -> T + Sync> Run<'_, T, F> {
             let mut unpacked = contents.read()?;
             let packed = unpacked.packed;
             let pass = self.pass(file, &mut unpacked.text, json, head.as_ref());
-            if !matches!(pass, Ok(Pass::Done(_))) {
+            if !matches!(pass, Ok(Pass::Done(..))) {
                 self.loaded.values.truncate(before.0);
                 self.loaded.diagnostics.truncate(before.1);
                 self.loaded.documents = before.2;
             }
             head = match pass? {
-                Pass::Done(digest) => return Ok(Outcome::Done { packed, digest }),
+                Pass::Done(digest, lines) => return Ok(Outcome::Done { packed, digest, lines }),
                 Pass::Short(bytes) => return Ok(Outcome::Whole { packed, bytes }),
                 Pass::Again(found) if head.is_none() => Some(found),
                 Pass::Again(_) | Pass::Unfit => {
@@ -98,10 +99,14 @@ impl<T: Send, F: Fn(&Object<'_>) -> T + Sync> Run<'_, T, F> {
         if ended {
             return Ok(Pass::Short(window));
         }
-        if window.starts_with(b"\xEF\xBB\xBF") {
-            window.drain(..3);
-        }
-        digest.add(&window);
+        let mark = if window.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
+        window.drain(..mark);
+        let mut index = LineIndex::new(mark);
+        let mut see = |bytes: &[u8]| {
+            digest.add(bytes);
+            index.add(bytes);
+        };
+        see(&window);
         let Some(text) = readable(&window, ended) else { return Ok(Pass::Unfit) };
         let begin = split::begin(text);
         let (before, document) = text.split_at(begin);
@@ -129,7 +134,7 @@ impl<T: Send, F: Fn(&Object<'_>) -> T + Sync> Run<'_, T, F> {
                 let known = next.len();
                 // an item larger than a window asks for a larger window
                 let ended = ended || fill(source, &mut next, size.max(2 * known))?;
-                digest.add(&next[known..]);
+                see(&next[known..]);
                 io::Result::Ok(ended)
             };
             let (outputs, filled) =
@@ -146,7 +151,7 @@ impl<T: Send, F: Fn(&Object<'_>) -> T + Sync> Run<'_, T, F> {
                     return Ok(Pass::Again(found));
                 }
                 self.loaded.documents += usize::from(large.shape != Shape::JsonStream);
-                return Ok(Pass::Done(digest.finish()));
+                return Ok(Pass::Done(digest.finish(), index));
             }
             at = rest.at;
             ended = filled?;

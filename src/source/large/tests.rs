@@ -74,7 +74,7 @@ fn in_windows(input: &str, json: bool, serial: bool, sizes: Sizes) -> (bool, Loa
     let mut run = Run { lower: &dump, serial, sizes, loaded };
     let contents = Contents::Bytes(input.as_bytes().into());
     let done = match run.stream(FileId(0), &contents, json).unwrap() {
-        Outcome::Done { packed, digest } => {
+        Outcome::Done { packed, digest, .. } => {
             assert_eq!((packed, digest), (false, crate::source::digest::Digest::of(input.as_bytes())));
             true
         }
