@@ -26,14 +26,16 @@ pub struct Alike {
     /// by the address of a policy that views share, which the value keeps where it is
     policies: Mutex<FxHashMap<(usize, Family), Known>>,
     /// by name, which says in one cluster what a profile does
-    profiles: Mutex<FxHashMap<(Box<str>, Family), Vec<Arc<Chain>>>>,
+    profiles: Mutex<FxHashMap<(Box<str>, Family), Chains>>,
 }
 
 #[derive(Debug)]
 struct Known {
     _policy: Arc<Policy>,
-    chains: Vec<Arc<Chain>>,
+    chains: Chains,
 }
+
+type Chains = Vec<Arc<Chain>>;
 
 impl Shared {
     /// What a node shares with others.

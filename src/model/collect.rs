@@ -108,10 +108,7 @@ pub fn collect(lowered: Vec<Lowered>, invalid: InvalidMode, facts: &'static Fact
 /// The tiers that exist once the whole input is applied.
 fn tier_names(lowered: &[Lowered], facts: &Facts) -> FxHashSet<Box<str>> {
     let stored = lowered.iter().filter_map(|object| match &object.outcome {
-        Outcome::Stored(resource) => match resource {
-            Resource::Tier(tier) => Some(tier.meta.name.clone()),
-            _ => None,
-        },
+        Outcome::Stored(Resource::Tier(tier)) => Some(tier.meta.name.clone()),
         _ => None,
     });
     stored.chain(facts.built_in_tiers.iter().map(|(name, ..)| (*name).into())).collect()

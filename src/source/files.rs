@@ -283,7 +283,7 @@ impl LineIndex {
     pub(super) fn add(&mut self, bytes: &[u8]) {
         for newline in memchr::memchr_iter(b'\n', bytes) {
             self.line += 1;
-            if self.line % STRIDE == 0 {
+            if self.line.is_multiple_of(STRIDE) {
                 self.offsets.push(self.at + newline as u64 + 1);
             }
         }

@@ -64,13 +64,16 @@ pub fn gzip(text: &[u8]) -> io::Result<Vec<u8>> {
     Ok(encoder.finish()?.as_slice().into())
 }
 
+/// What was made so far.
+type Known<K, V> = Mutex<FxHashMap<K, V>>;
+
 /// Texts of sets and chains that were made so far.
 pub struct Texts {
     compressed: bool,
     /// by the number of the configuration, and the set's name
-    sets: Mutex<FxHashMap<(usize, Arc<str>), Arc<Stored>>>,
+    sets: Known<(usize, Arc<str>), Arc<Stored>>,
     /// by the address of the chain, which stays where it is as long as it is here
-    chains: Mutex<FxHashMap<usize, (Arc<Chain>, Arc<str>)>>,
+    chains: Known<usize, (Arc<Chain>, Arc<str>)>,
     kept: AtomicUsize,
 }
 
