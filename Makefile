@@ -18,7 +18,7 @@ SAMPLE := fixtures/iks
 WORKER ?= 10.176.48.67
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test kernel-test tools check bench fuzz clean
+.PHONY: help build run test kernel-test tools check bench gate fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,8 +63,17 @@ check: ## what CI runs: formatting, lints, tests, documentation
 	$(MAKE) test
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items
 
-bench: ## measure reading and compiling, beside the reference figures
-	$(CARGO) bench --locked
+bench: gate ## measure, beside others that do the same, and write the table of docs/performance.md
+	@command -v iprange > /dev/null 2>&1 || { test "$$(id -u)" = 0 && command -v apt-get > /dev/null && \
+	    apt-get install -y -qq iprange; } || echo 'iprange is not here: its reference figure stands in the table'
+	$(CARGO) bench --locked --bench parse --bench compile --bench engine
+	$(CARGO) bench --locked --bench table
+
+gate: ## count the instructions of three hot paths, and fail if they are more than they were
+	@command -v valgrind > /dev/null 2>&1 || { test "$$(id -u)" = 0 && command -v apt-get > /dev/null && \
+	    { apt-get install -y -qq valgrind || { apt-get update -qq && apt-get install -y -qq valgrind; }; }; } || \
+	    echo 'valgrind is not here and cannot be installed: no instructions are counted'
+	$(CARGO) bench --locked --bench gate
 
 fuzz: ## feed damaged input to every parser and to the whole program, FUZZ_SECONDS for each test
 	NETPOLC_FUZZ_SECONDS=$(FUZZ_SECONDS) $(CARGO) test --locked --release --lib --test fuzz -- --nocapture

@@ -165,7 +165,7 @@ pub fn all(cluster: &Cluster<'_>) -> Vec<Target> {
     let resources = cluster.resources();
     let mut targets: Vec<Target> = resources.services.iter().flat_map(of_service).collect();
     targets.extend(outside(cluster));
-    targets.extend(resources.pods.iter().filter(|pod| runs(pod)).flat_map(of_pod));
+    targets.extend(resources.pods.iter().filter(|pod| runs(pod)).flat_map(|pod| of_pod(pod)));
     let of_all = (0, u16::MAX);
     for (kind, ports) in [
         (Kind::NodePortRange, NODE_PORTS),

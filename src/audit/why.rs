@@ -29,7 +29,7 @@ pub fn guard<'v>(view: &'v NodeView, interface: &str) -> Guard<'v> {
     let policies = |host: Option<&'v HostEndpoint>, tiers: fn(&HostEndpoint) -> &Vec<TierPolicies>| {
         let groups = host.into_iter().flat_map(tiers).flat_map(|tier| &tier.ingress);
         let all = groups.flat_map(|group| &group.policies);
-        all.map(|index| &view.policies[index.0 as usize]).collect::<Vec<&Policy>>()
+        all.map(|index| &*view.policies[index.0 as usize]).collect::<Vec<&Policy>>()
     };
     let mut pre_dnat = policies(host, |host| &host.pre_dnat_tiers);
     if pre_dnat.is_empty() {

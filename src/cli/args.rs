@@ -53,6 +53,11 @@ pub struct CompileArgs {
     #[arg(long, requires = "out", conflicts_with = "node_addresses")]
     pub all_nodes: bool,
 
+    /// Of all nodes only a share, so that several machines can do the work: I counts from 0 to N-1, as
+    /// JOB_COMPLETION_INDEX of a Kubernetes Job does
+    #[arg(long, value_name = "I/N", requires = "all_nodes")]
+    pub shard: Option<Shard>,
+
     /// The node's addresses: what `ip -j addr` prints there
     #[arg(long, value_name = "FILE")]
     pub node_addresses: Option<PathBuf>,
@@ -87,9 +92,14 @@ pub struct CompileArgs {
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
 
-    /// Write files into this folder instead of printing
-    #[arg(long, value_name = "DIR")]
+    /// Write files into this folder instead of printing, or into one archive, if the name ends in .tar, .tar.gz
+    /// or .tgz
+    #[arg(long, value_name = "DIR|FILE")]
     pub out: Option<PathBuf>,
+
+    /// Keep rules in this folder, and take them from there where nothing that they depend on has changed
+    #[arg(long, value_name = "DIR", requires = "out", conflicts_with_all = ["saved", "proof", "explain_origin", "dump_stage"])]
+    pub cache: Option<PathBuf>,
 
     /// What to do with objects that a cluster would refuse: stop, or leave them out as it would
     #[arg(long, value_enum, default_value = "fail")]
@@ -103,9 +113,42 @@ pub struct CompileArgs {
     #[arg(long, value_enum, value_name = "STAGE", conflicts_with_all = ["out", "all_nodes"])]
     pub dump_stage: Option<Stage>,
 
-    /// Threads that read the input [default: one for each processor]
+    /// Threads [default: one for each processor]
     #[arg(long, short = 'j', value_name = "N")]
     pub jobs: Option<std::num::NonZero<usize>>,
+}
+
+/// A share of all nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    /// which, from 0
+    index: usize,
+    /// of how many
+    count: usize,
+}
+
+impl Shard {
+    /// Its nodes: every so manieth, because neighbours by name are often alike.
+    pub fn of<'n>(&self, nodes: &[&'n str]) -> Vec<&'n str> {
+        nodes.iter().skip(self.index).step_by(self.count).copied().collect()
+    }
+}
+
+impl std::str::FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers =
+            text.split_once('/').and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
+        match numbers {
+            Some((index, count)) if index < count => Ok(Shard { index, count }),
+            Some((_, 0)) => Err("there are no shares: the number behind `/` must be at least 1".to_owned()),
+            Some((_, count)) => {
+                Err(format!("shares count from 0, so the last of {count} is `{}/{count}`", count - 1))
+            }
+            None => Err("a share is written as `I/N`, such as `0/16` for the first of 16".to_owned()),
+        }
+    }
 }
 
 /// `netpolc check`

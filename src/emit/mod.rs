@@ -13,4 +13,4 @@ pub mod save;
 pub(crate) mod text;
 mod walk;
 
-pub use walk::{Dialect, saved_match, saved_rule, write_rules};
+pub use walk::{Dialect, saved_match, saved_rule, write_chain, write_chains, write_rules};

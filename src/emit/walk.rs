@@ -21,6 +21,18 @@ pub fn write_rules(
     dialect: Dialect,
     after_rule: &mut dyn FnMut(&mut String, &Rule),
 ) {
+    write_chains(out, rules, dialect, &mut |out, chain| {
+        write_chain(out, chain, rules.family, dialect, after_rule);
+    });
+}
+
+/// The same, with the rules of each chain written by `write`: what [`write_chain`] writes, known already or not.
+pub fn write_chains(
+    out: &mut String,
+    rules: &RuleSet,
+    dialect: Dialect,
+    write: &mut dyn FnMut(&mut String, &Arc<Chain>),
+) {
     for table in &rules.tables {
         // Felix opens no table in which it writes nothing
         if dialect == Dialect::Felix
@@ -32,31 +44,40 @@ pub fn write_rules(
         out.push_str(table.name.name());
         out.push('\n');
         declarations(out, table, dialect);
-        for chain in table.hooks.iter().chain(&table.chains) {
-            for rule in &chain.rules {
-                match dialect {
-                    Dialect::Felix => {
-                        begin(out, chain);
-                        if let Some(hash) = &rule.hash {
-                            out.push_str(" -m comment --comment \"cali:");
-                            out.push_str(hash);
-                            out.push('"');
-                        }
-                        felix::body(out, rule, rules.family);
-                        out.push('\n');
-                    }
-                    Dialect::Save => {
-                        for expand in 0..save::expansions(rule) {
-                            begin(out, chain);
-                            save::body(out, rule, rules.family, expand);
-                            out.push('\n');
-                        }
-                    }
+        table.hooks.iter().chain(&table.chains).for_each(|chain| write(out, chain));
+        out.push_str("COMMIT\n");
+    }
+}
+
+/// Appends the rules of one chain.
+pub fn write_chain(
+    out: &mut String,
+    chain: &Chain,
+    family: Family,
+    dialect: Dialect,
+    after_rule: &mut dyn FnMut(&mut String, &Rule),
+) {
+    for rule in &chain.rules {
+        match dialect {
+            Dialect::Felix => {
+                begin(out, chain);
+                if let Some(hash) = &rule.hash {
+                    out.push_str(" -m comment --comment \"cali:");
+                    out.push_str(hash);
+                    out.push('"');
                 }
-                after_rule(out, rule);
+                felix::body(out, rule, family);
+                out.push('\n');
+            }
+            Dialect::Save => {
+                for expand in 0..save::expansions(rule) {
+                    begin(out, chain);
+                    save::body(out, rule, family, expand);
+                    out.push('\n');
+                }
             }
         }
-        out.push_str("COMMIT\n");
+        after_rule(out, rule);
     }
 }
 

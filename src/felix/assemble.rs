@@ -5,21 +5,23 @@
 
 use super::context::{Context, jump};
 use super::endpoint_mark::EndpointMarks;
+use super::shared::Alike;
 use super::{
-    dispatch, endpoint, failsafe, group, hash, ipvs, policy, static_filter, static_mangle, static_nat,
-    static_raw,
+    dispatch, endpoint, failsafe, group, hash, ipvs, static_filter, static_mangle, static_nat, static_raw,
 };
 use crate::ir::{Chain, Family, Origin, Rule, RuleSet, Table, TableName};
 use crate::model::calico::Direction;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
-/// All chains that a table could have, by name.
-type Offered = HashMap<Arc<str>, Arc<Chain>>;
+/// Chains by name.
+type ByName<'c> = FxHashMap<&'c str, &'c Arc<Chain>>;
 
 /// The four tables of the context's family.
-pub fn rule_set(ctx: &Context) -> RuleSet {
-    let shared = policy_chains(ctx);
+pub fn rule_set(ctx: &Context, alike: &Alike) -> RuleSet {
+    let shared = policy_chains(ctx, alike);
+    let shared: ByName = shared.iter().map(|chain| (&*chain.name, chain)).collect();
     let tables = TableName::ALL.map(|name| table(ctx, name, &shared));
     RuleSet { family: ctx.family, tables: tables.into() }
 }
@@ -34,10 +36,10 @@ pub fn ipv6_off() -> RuleSet {
 }
 
 /// Chains of policies, profiles and groups: one text and one hash wherever they are used.
-fn policy_chains(ctx: &Context) -> Vec<Arc<Chain>> {
+fn policy_chains(ctx: &Context, alike: &Alike) -> Vec<Arc<Chain>> {
     let view = ctx.view;
-    let mut chains: Vec<Arc<Chain>> = view.policies.iter().flat_map(|p| policy::policy(ctx, p)).collect();
-    chains.extend(view.profiles.iter().flat_map(|p| policy::profile(ctx, p)));
+    let mut chains = alike.policies(ctx);
+    chains.extend(alike.profiles(ctx));
     let workloads = view.workloads.iter().flat_map(|w| &w.tiers);
     let hosts = view.host_endpoints.iter().flat_map(|h| {
         [&h.tiers, &h.forward_tiers, &h.pre_dnat_tiers, &h.untracked_tiers].into_iter().flatten()
@@ -56,15 +58,15 @@ fn policy_chains(ctx: &Context) -> Vec<Arc<Chain>> {
     chains
 }
 
-fn table(ctx: &Context, name: TableName, shared: &[Arc<Chain>]) -> Table {
-    let mut offered: Offered = shared.iter().map(|chain| (chain.name.clone(), chain.clone())).collect();
+/// A table: its own chains, and of those that all tables could have the ones that are reached.
+fn table(ctx: &Context, name: TableName, shared: &ByName) -> Table {
     let own = match name {
         TableName::Raw => raw(ctx),
         TableName::Mangle => mangle(ctx),
         TableName::Nat => nat(ctx),
         TableName::Filter => filter(ctx),
     };
-    offered.extend(own.into_iter().map(|chain| (chain.name.clone(), chain)));
+    let own: ByName = own.iter().map(|chain| (&*chain.name, chain)).collect();
     let hooks: Vec<Arc<Chain>> =
         name.hooks().iter().map(|hook| Arc::new(hook_chain(ctx, name, hook))).collect();
     let mut roots: Vec<Arc<str>> = targets(&hooks);
@@ -75,28 +77,35 @@ fn table(ctx: &Context, name: TableName, shared: &[Arc<Chain>]) -> Table {
                 .map(|direction| group::policy_chain(ctx.view, p, direction))
         }));
     }
-    Table { name, hooks, chains: reachable(roots, &offered) }
+    Table { name, hooks, chains: reachable(&roots, &own, shared) }
 }
 
 fn targets(chains: &[Arc<Chain>]) -> Vec<Arc<str>> {
-    let rules = chains.iter().flat_map(|chain| &chain.rules);
-    rules.filter_map(|rule| rule.action.as_ref()?.target().cloned()).collect()
+    chains.iter().flat_map(|chain| targets_of(chain)).cloned().collect()
+}
+
+fn targets_of(chain: &Chain) -> impl Iterator<Item = &Arc<str>> {
+    chain.rules.iter().filter_map(|rule| rule.action.as_ref()?.target())
 }
 
 /// The chains that can be reached from `roots`, sorted by name.
-fn reachable(mut roots: Vec<Arc<str>>, offered: &Offered) -> Vec<Arc<Chain>> {
-    let mut found: BTreeMap<Arc<str>, Arc<Chain>> = BTreeMap::new();
-    while let Some(name) = roots.pop() {
-        if found.contains_key(&name) {
+fn reachable(roots: &[Arc<str>], own: &ByName, shared: &ByName) -> Vec<Arc<Chain>> {
+    let mut found: Vec<Arc<Chain>> = Vec::new();
+    let mut known: FxHashSet<&str> = FxHashSet::default();
+    let mut open: Vec<&str> = roots.iter().map(|name| &**name).collect();
+    while let Some(name) = open.pop() {
+        if !known.insert(name) {
             continue;
         }
-        let chain = offered
-            .get(&name)
+        let chain = own
+            .get(name)
+            .or_else(|| shared.get(name))
             .unwrap_or_else(|| panic!("no chain `{name}` was rendered, but a rule goes there"));
-        roots.extend(targets(std::slice::from_ref(chain)));
-        found.insert(name, chain.clone());
+        open.extend(targets_of(chain).map(|name| &**name));
+        found.push((*chain).clone());
     }
-    found.into_values().collect()
+    found.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    found
 }
 
 /// The rules that Felix puts into a chain of the kernel (`felix/dataplane/linux/int_dataplane.go:2212`,

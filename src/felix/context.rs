@@ -4,8 +4,11 @@ use super::hash;
 use super::marks::Marks;
 use super::names;
 use crate::ir::{Action, Chain, Family, Match, Matcher, RejectWith, SetLookup};
+use crate::model::calico::Direction;
 use crate::resolve::config::{AllowAction, DenyAction, FelixConfig};
-use crate::resolve::view::{HostEndpoint, NodeView, SetIndex, WILDCARD_INTERFACE};
+use crate::resolve::view::{HostEndpoint, NodeView, PolicyIndex, SetIndex, WILDCARD_INTERFACE};
+use rustc_hash::FxHashMap;
+use std::cell::RefCell;
 use std::sync::Arc;
 
 /// One family's view of the node.
@@ -14,7 +17,16 @@ pub struct Context<'v> {
     pub family: Family,
     pub marks: Marks,
     /// names of `view.sets` in this family
-    set_names: Vec<Arc<str>>,
+    set_names: FxHashMap<SetIndex, Arc<str>>,
+    /// names of chains that many rules go to
+    targets: RefCell<FxHashMap<Target, Arc<str>>>,
+}
+
+/// A chain that rules of endpoints go to: by the address of its policy in the view, or by the policies of its group.
+#[derive(PartialEq, Eq, Hash)]
+pub enum Target {
+    Policy(usize, Direction),
+    Group(Box<[PolicyIndex]>, Direction),
 }
 
 /// The interface that tells of kube-proxy's IPVS mode (`felix/dataplane/driver.go:81`, v3.32.1).
@@ -23,8 +35,9 @@ const IPVS_INTERFACE: &str = "kube-ipvs0";
 impl<'v> Context<'v> {
     pub fn new(view: &'v NodeView, family: Family) -> Self {
         let wireguard = view.config.wireguard_enabled || view.config.wireguard_enabled_v6;
-        let set_names = view.sets.iter().map(|set| names::set(family, &set.id).into()).collect();
-        Context { view, family, marks: Marks::new(view.config.iptables_mark_mask, wireguard), set_names }
+        let set_names = view.sets.iter().map(|set| (set.index, names::set(family, &set.id).into())).collect();
+        let marks = Marks::new(view.config.iptables_mark_mask, wireguard);
+        Context { view, family, marks, set_names, targets: RefCell::default() }
     }
 
     pub fn config(&self) -> &'v FelixConfig {
@@ -93,12 +106,17 @@ impl<'v> Context<'v> {
 
     /// A match on one of the sets that rules refer to.
     pub fn in_set(&self, set: SetIndex, lookup: SetLookup) -> Match {
-        Match::is(Matcher::Set(self.set_names[set.0 as usize].clone(), lookup))
+        Match::is(Matcher::Set(self.set_names[&set].clone(), lookup))
     }
 
     /// A match on one of Felix's own sets, by its id.
     pub fn in_static_set(&self, id: &str, lookup: SetLookup) -> Match {
         Match::is(Matcher::Set(names::set(self.family, id).into(), lookup))
+    }
+
+    /// The name of a chain, made once.
+    pub fn target(&self, target: Target, name: impl FnOnce() -> Arc<str>) -> Arc<str> {
+        self.targets.borrow_mut().entry(target).or_insert_with(name).clone()
     }
 
     /// A chain with the hashes of its rules filled in.

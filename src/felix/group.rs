@@ -1,6 +1,6 @@
 //! Policy groups: policies that always apply together share a chain.
 
-use super::context::Context;
+use super::context::{Context, Target};
 use super::names;
 use crate::ir::{Action, Chain, Match, Origin, PolicyRule, Rule};
 use crate::model::calico::Direction;
@@ -22,7 +22,7 @@ pub fn enforced<'v>(ctx: &Context<'v>, group: &PolicyGroup) -> impl Iterator<Ite
     group
         .policies
         .iter()
-        .map(|index| &policies[index.0 as usize])
+        .map(|index| &*policies[index.0 as usize])
         .filter(|policy| !policy.id.kind.is_staged())
         .collect::<Vec<_>>()
         .into_iter()
@@ -33,8 +33,15 @@ pub fn targets(ctx: &Context, group: &PolicyGroup, direction: Direction) -> Vec<
     let policies: Vec<_> = enforced(ctx, group).collect();
     match policies.as_slice() {
         [] => Vec::new(),
-        [single] => vec![policy_chain(ctx.view, single, direction)],
-        _ => vec![chain_name(ctx, group, direction).into()],
+        [single] => {
+            let target = Target::Policy(std::ptr::from_ref(*single).addr(), direction);
+            vec![ctx.target(target, || policy_chain(ctx.view, single, direction))]
+        }
+        _ => {
+            // the selector is that of its policies
+            let target = Target::Group(group.policies.as_slice().into(), direction);
+            vec![ctx.target(target, || chain_name(ctx, group, direction).into())]
+        }
     }
 }
 

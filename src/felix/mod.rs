@@ -10,6 +10,7 @@
 //! | `policy`, `blocks`, `rule_match` | the chains of policies, profiles and policy groups |
 //! | `names`, `marks`, `hash`, `nflog` | names of chains and sets, mark bits, rule hashes, log prefixes |
 //! | `sets` | the ipsets |
+//! | `shared` | what nodes have in common |
 
 mod assemble;
 mod blocks;
@@ -27,6 +28,7 @@ mod nflog;
 mod policy;
 mod rule_match;
 mod sets;
+mod shared;
 mod static_filter;
 mod static_mangle;
 mod static_nat;
@@ -36,6 +38,7 @@ pub use assemble::inserted;
 pub use blocks::split_ports;
 pub use context::is_ipvs;
 pub use policy::positive_blocks;
+pub use shared::{Alike, Shared};
 
 use crate::ir::{Chain, Family, Program};
 use crate::resolve::view::NodeView;
@@ -43,12 +46,28 @@ use std::sync::Arc;
 
 /// Renders everything that Felix would program on the node.
 pub fn render(view: &NodeView) -> Program {
-    let family = |family| assemble::rule_set(&context::Context::new(view, family));
+    render_alike(view, &Shared::default().alike(view))
+}
+
+/// The same, for one of several nodes: chains that others have too are rendered once. `alike` is of this view.
+pub fn render_alike(view: &NodeView, alike: &Alike) -> Program {
+    let family = |family| assemble::rule_set(&context::Context::new(view, family), alike);
     Program {
         v4: family(Family::V4),
         v6: if view.config.ipv6_support { family(Family::V6) } else { assemble::ipv6_off() },
         sets: sets::all(view),
     }
+}
+
+/// The sets of a node, without its rules.
+pub fn sets(view: &NodeView) -> Vec<crate::ir::IpSet> {
+    sets::all(view)
+}
+
+/// Whether a chain is that of a policy or profile, which nodes of one configuration have in common.
+pub fn is_in_common(chain: &Chain) -> bool {
+    const PREFIXES: [&str; 4] = [names::POLICY_IN, names::POLICY_OUT, names::PROFILE_IN, names::PROFILE_OUT];
+    PREFIXES.iter().any(|prefix| chain.name.starts_with(prefix))
 }
 
 /// The mark of WireGuard's own packets, 0 where it is off.

@@ -108,10 +108,7 @@ pub fn collect(lowered: Vec<Lowered>, invalid: InvalidMode, facts: &'static Fact
 /// The tiers that exist once the whole input is applied.
 fn tier_names(lowered: &[Lowered], facts: &Facts) -> FxHashSet<Box<str>> {
     let stored = lowered.iter().filter_map(|object| match &object.outcome {
-        Outcome::Stored(resource) => match &**resource {
-            Resource::Tier(tier) => Some(tier.meta.name.clone()),
-            _ => None,
-        },
+        Outcome::Stored(Resource::Tier(tier)) => Some(tier.meta.name.clone()),
         _ => None,
     });
     stored.chain(facts.built_in_tiers.iter().map(|(name, ..)| (*name).into())).collect()
@@ -122,7 +119,7 @@ fn across(object: &mut Lowered, tiers: &FxHashSet<Box<str>>, pools: &[IpPool]) {
     let Outcome::Stored(resource) = &object.outcome else {
         return;
     };
-    let diagnostic = match &**resource {
+    let diagnostic = match resource {
         // `libcalico-go/lib/clientv3/globalnetworkpolicy.go:47-53`, v3.32.1, and its siblings
         Resource::Policy(policy) if policy.api == Api::V3 && !tiers.contains(&policy.tier) => {
             let kind = identity::policy_kind(policy.kind);
@@ -187,7 +184,7 @@ impl Collector {
         let (count, fate) = match object.outcome {
             Outcome::Stored(resource) => {
                 counts.stored += 1;
-                return self.store(*resource);
+                return self.store(resource);
             }
             Outcome::PassedOver => {
                 if let Some(subject) = object.subject {
@@ -211,35 +208,35 @@ impl Collector {
         let to = &mut self.collected.resources;
         let index = &mut self.index;
         let replaced = match resource {
-            Resource::Namespace(x) => index.put(&mut to.namespaces, x),
-            Resource::ServiceAccount(x) => index.put(&mut to.service_accounts, x),
-            Resource::Node(x) => index.put(&mut to.nodes, x),
+            Resource::Namespace(x) => index.put(&mut to.namespaces, *x),
+            Resource::ServiceAccount(x) => index.put(&mut to.service_accounts, *x),
+            Resource::Node(x) => index.put(&mut to.nodes, *x),
             Resource::Pod(x) => index.put(&mut to.pods, x),
-            Resource::Service(x) => index.put(&mut to.services, x),
-            Resource::Endpoints(x) => index.put(&mut to.endpoints, x),
-            Resource::EndpointSlice(x) => index.put(&mut to.endpoint_slices, x),
+            Resource::Service(x) => index.put(&mut to.services, *x),
+            Resource::Endpoints(x) => index.put(&mut to.endpoints, *x),
+            Resource::EndpointSlice(x) => index.put(&mut to.endpoint_slices, *x),
             Resource::CalicoNode(x) => {
-                let replaced = to.calico_node.as_ref().map(|old| Replaced::new(old, &x));
-                to.calico_node = Some(x);
+                let replaced = to.calico_node.as_ref().map(|old| Replaced::new(old, &*x));
+                to.calico_node = Some(*x);
                 replaced
             }
             Resource::KubeProxy(x) => {
-                let replaced = to.kube_proxy.as_ref().map(|old| Replaced::new(old, &x));
-                to.kube_proxy = Some(x);
+                let replaced = to.kube_proxy.as_ref().map(|old| Replaced::new(old, &*x));
+                to.kube_proxy = Some(*x);
                 replaced
             }
-            Resource::Controller(x) => index.put(&mut to.controllers, x),
-            Resource::NetworkPolicy(x) => index.put(&mut to.network_policies, x),
-            Resource::ClusterNetworkPolicy(x) => index.put(&mut to.cluster_policies, x),
-            Resource::Policy(x) => index.put(&mut to.policies, x),
-            Resource::Tier(x) => index.put(&mut to.tiers, x),
-            Resource::NetworkSet(x) => index.put(&mut to.network_sets, x),
-            Resource::HostEndpoint(x) => index.put(&mut to.host_endpoints, x),
-            Resource::Profile(x) => index.put(&mut to.profiles, x),
-            Resource::IpPool(x) => index.put(&mut to.pools, x),
-            Resource::FelixConfiguration(x) => index.put(&mut to.felix_configurations, x),
-            Resource::BgpConfiguration(x) => index.put(&mut to.bgp_configurations, x),
-            Resource::ClusterInformation(x) => index.put(&mut to.cluster_informations, x),
+            Resource::Controller(x) => index.put(&mut to.controllers, *x),
+            Resource::NetworkPolicy(x) => index.put(&mut to.network_policies, *x),
+            Resource::ClusterNetworkPolicy(x) => index.put(&mut to.cluster_policies, *x),
+            Resource::Policy(x) => index.put(&mut to.policies, *x),
+            Resource::Tier(x) => index.put(&mut to.tiers, *x),
+            Resource::NetworkSet(x) => index.put(&mut to.network_sets, *x),
+            Resource::HostEndpoint(x) => index.put(&mut to.host_endpoints, *x),
+            Resource::Profile(x) => index.put(&mut to.profiles, *x),
+            Resource::IpPool(x) => index.put(&mut to.pools, *x),
+            Resource::FelixConfiguration(x) => index.put(&mut to.felix_configurations, *x),
+            Resource::BgpConfiguration(x) => index.put(&mut to.bgp_configurations, *x),
+            Resource::ClusterInformation(x) => index.put(&mut to.cluster_informations, *x),
         };
         if let Some(Replaced { old, new }) = replaced {
             self.collected.counts.replaced += 1;

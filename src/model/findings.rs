@@ -157,7 +157,7 @@ impl<'t> Findings<'t> {
             ));
         }
         let outcome = match (self.worst, self.door, resource) {
-            (Worst::Stored, _, Some(resource)) => Outcome::Stored(Box::new(resource)),
+            (Worst::Stored, _, Some(resource)) => Outcome::Stored(resource),
             (Worst::Stored, _, None) => Outcome::PassedOver,
             (Worst::NeverInSync, ..) => Outcome::NeverInSync,
             (Worst::TurnedAway, Door::Calicoctl, _) => Outcome::RejectedByCalicoctl,

@@ -150,6 +150,18 @@ impl Identified for core::Pod {
     }
 }
 
+impl<T: Identified> Identified for Box<T> {
+    fn key(&self) -> Key<'_> {
+        (**self).key()
+    }
+    fn api_version(&self) -> &str {
+        (**self).api_version()
+    }
+    fn at(&self) -> Location {
+        (**self).at()
+    }
+}
+
 /// Every object that a cluster stores, by where it is written. Built-in objects are not among them.
 pub fn subjects(resources: &Resources) -> Vec<Subject> {
     fn add<T: Identified>(subjects: &mut Vec<Subject>, objects: &[T]) {

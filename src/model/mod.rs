@@ -43,7 +43,7 @@ pub struct Resources {
     /// `v1` Node
     pub nodes: Vec<core::Node>,
     /// `v1` Pod
-    pub pods: Vec<core::Pod>,
+    pub pods: Vec<Box<core::Pod>>,
     /// `v1` Service
     pub services: Vec<core::Service>,
     /// `v1` Endpoints
@@ -132,7 +132,7 @@ impl Acceptance {
 #[derive(Debug)]
 pub enum Outcome {
     /// stored
-    Stored(Box<Resource>),
+    Stored(Resource),
     /// the API server's schema refuses it
     RefusedBySchema,
     /// calicoctl (or the aggregated API) rejects it
@@ -145,29 +145,29 @@ pub enum Outcome {
     PassedOver,
 }
 
-/// One typed resource.
+/// One typed resource. Boxed, because kinds differ much in size, and there are very many of a small one.
 #[derive(Debug)]
 #[allow(missing_docs)]
 pub enum Resource {
-    Namespace(core::Namespace),
-    ServiceAccount(core::ServiceAccount),
-    Node(core::Node),
-    Pod(core::Pod),
-    Service(core::Service),
-    Endpoints(core::Endpoints),
-    EndpointSlice(core::EndpointSlice),
-    CalicoNode(core::CalicoNode),
-    KubeProxy(core::KubeProxy),
-    Controller(core::Controller),
-    NetworkPolicy(network_policy::NetworkPolicy),
-    ClusterNetworkPolicy(cluster_policy::ClusterNetworkPolicy),
-    Policy(calico::Policy),
-    Tier(calico::Tier),
-    NetworkSet(calico::NetworkSet),
-    HostEndpoint(calico::HostEndpoint),
-    Profile(calico::Profile),
-    IpPool(calico::IpPool),
-    FelixConfiguration(calico::FelixConfiguration),
-    BgpConfiguration(calico::BgpConfiguration),
-    ClusterInformation(calico::ClusterInformation),
+    Namespace(Box<core::Namespace>),
+    ServiceAccount(Box<core::ServiceAccount>),
+    Node(Box<core::Node>),
+    Pod(Box<core::Pod>),
+    Service(Box<core::Service>),
+    Endpoints(Box<core::Endpoints>),
+    EndpointSlice(Box<core::EndpointSlice>),
+    CalicoNode(Box<core::CalicoNode>),
+    KubeProxy(Box<core::KubeProxy>),
+    Controller(Box<core::Controller>),
+    NetworkPolicy(Box<network_policy::NetworkPolicy>),
+    ClusterNetworkPolicy(Box<cluster_policy::ClusterNetworkPolicy>),
+    Policy(Box<calico::Policy>),
+    Tier(Box<calico::Tier>),
+    NetworkSet(Box<calico::NetworkSet>),
+    HostEndpoint(Box<calico::HostEndpoint>),
+    Profile(Box<calico::Profile>),
+    IpPool(Box<calico::IpPool>),
+    FelixConfiguration(Box<calico::FelixConfiguration>),
+    BgpConfiguration(Box<calico::BgpConfiguration>),
+    ClusterInformation(Box<calico::ClusterInformation>),
 }

@@ -5,7 +5,6 @@
 use super::cluster::Cluster;
 use super::convert::profile::{self, DEFAULT_ALLOW};
 use super::members::Variant;
-use super::policy::Policy as ClusterPolicy;
 use super::view::{IpSet, NodeView, Policy, PolicyIndex, Profile, Rule, RuleSide, SetIndex};
 use crate::diagnostic::{Diagnostic, Location};
 use crate::model::calico::{Action, HostEndpoint};
@@ -13,13 +12,14 @@ use crate::model::core::Pod;
 use crate::model::meta::Meta;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Active policies and their sets, both sorted by id.
 pub struct Active {
     /// the policies
-    pub policies: Vec<Policy>,
+    pub policies: Vec<Arc<Policy>>,
     /// the sets that they refer to
-    pub sets: Vec<IpSet>,
+    pub sets: Vec<Arc<IpSet>>,
     /// where each of the cluster's policies is in `policies`
     pub places: FxHashMap<usize, PolicyIndex>,
 }
@@ -90,19 +90,11 @@ impl<'r> Cluster<'r> {
         }
         used.sort_unstable();
         used.dedup();
-        let mut sets: Vec<(SetIndex, IpSet)> = used
-            .into_iter()
-            .map(|index| {
-                let definition = self.sets.get(index);
-                let members = self.members.of(definition, &self.contributors, variant).clone();
-                (index, IpSet { id: definition.id(), meaning: definition.meaning.clone(), members })
-            })
-            .collect();
-        sets.sort_by(|(_, a), (_, b)| a.id.cmp(&b.id));
-        let index_of: FxHashMap<SetIndex, SetIndex> =
-            sets.iter().map(|(index, _)| *index).zip((0..).map(SetIndex)).collect();
-        let policies = order.iter().map(|number| active_policy(&self.policies[*number], &index_of)).collect();
-        Active { policies, sets: sets.into_iter().map(|(_, set)| set).collect(), places }
+        let set = |index| self.members.of(self.sets.get(index), &self.contributors, variant).clone();
+        let mut sets: Vec<Arc<IpSet>> = used.into_iter().map(set).collect();
+        sets.sort_by(|a, b| a.id.cmp(&b.id));
+        let policies = order.iter().map(|number| self.policies[*number].shared().clone()).collect();
+        Active { policies, sets, places }
     }
 }
 
@@ -151,39 +143,24 @@ fn plain_rule(action: Action, at: Location) -> Rule {
     }
 }
 
+/// Gives the sets of a rule their new numbers.
+pub fn renumber(rule: &mut Rule, numbers: &[SetIndex]) {
+    for side in [&mut rule.source, &mut rule.destination] {
+        let lists = [
+            &mut side.sets,
+            &mut side.not_sets,
+            &mut side.named_ports,
+            &mut side.not_named_ports,
+            &mut side.services,
+        ];
+        lists.into_iter().flatten().for_each(|set| *set = numbers[set.0 as usize]);
+    }
+}
+
 /// Calls `visit` with every set that a rule refers to.
 pub fn each_set(rule: &Rule, visit: &mut dyn FnMut(SetIndex)) {
     for side in [&rule.source, &rule.destination] {
         let lists = [&side.sets, &side.not_sets, &side.named_ports, &side.not_named_ports, &side.services];
         lists.into_iter().flatten().for_each(|set| visit(*set));
-    }
-}
-
-fn active_policy(policy: &ClusterPolicy, index_of: &FxHashMap<SetIndex, SetIndex>) -> Policy {
-    let rules = |rules: &[Rule]| -> Vec<Rule> {
-        let mut rules = rules.to_vec();
-        for rule in &mut rules {
-            for side in [&mut rule.source, &mut rule.destination] {
-                let lists = [
-                    &mut side.sets,
-                    &mut side.not_sets,
-                    &mut side.named_ports,
-                    &mut side.not_named_ports,
-                    &mut side.services,
-                ];
-                lists.into_iter().flatten().for_each(|set| *set = index_of[set]);
-            }
-        }
-        rules
-    };
-    Policy {
-        id: policy.id.clone(),
-        tier: policy.tier.clone(),
-        selector: policy.selector.canonical().clone(),
-        inbound: rules(&policy.inbound),
-        outbound: rules(&policy.outbound),
-        untracked: policy.untracked,
-        assume_needed: policy.assume_needed,
-        at: policy.at,
     }
 }

@@ -1,12 +1,14 @@
 //! What is the same for every node.
 
 use super::absent_pods;
+use super::active;
 use super::contributor_scan::{self, Scanned};
 use super::contributors::Contributors;
 use super::convert::profile::Profiles;
 use super::members::{self, MemberIndex};
 use super::node_facts::NodeFacts;
 use super::policy::{self, Policy};
+use super::selected_everywhere::SelectedEverywhere;
 use super::set_table::SetTable;
 use super::tier;
 use super::view::Tier;
@@ -35,6 +37,8 @@ pub struct Cluster<'r> {
     /// prefix of the names of pods' interfaces
     pub(super) interface_prefix: &'r str,
     names: Vec<&'r str>,
+    /// if all nodes are wanted
+    pub(super) everywhere: Option<SelectedEverywhere>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -45,6 +49,14 @@ impl<'r> Cluster<'r> {
         let profiles = Profiles::new(resources, &mut diagnostics);
         let mut sets = SetTable::default();
         let mut policies = policy::all(resources, &mut sets, &mut diagnostics);
+        let numbers = sets.renumber();
+        for policy in &mut policies {
+            policy
+                .inbound
+                .iter_mut()
+                .chain(&mut policy.outbound)
+                .for_each(|rule| active::renumber(rule, &numbers));
+        }
         let tiers = tier::all(resources, policies.iter().map(|policy| &*policy.tier));
         tier::sort(&mut policies, &tiers, resources.facts.equal_order);
         absent_pods::note(resources, &profiles, &policies, &mut diagnostics);
@@ -74,8 +86,17 @@ impl<'r> Cluster<'r> {
             istio,
             interface_prefix,
             names,
+            everywhere: None,
             diagnostics,
         }
+    }
+
+    /// Prepares for views of many nodes: they are the same, each costs less, and all of them together pay for
+    /// this from about ten nodes on.
+    #[must_use]
+    pub fn for_many_nodes(mut self) -> Self {
+        self.everywhere = Some(SelectedEverywhere::new(&self.policies, &self.contributors, &self.profiles));
+        self
     }
 
     /// What there is to say whatever the node: objects that Felix ignores, above all.

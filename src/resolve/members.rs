@@ -7,7 +7,7 @@ use super::contributor_scan::PortIndex;
 use super::contributors::{Contributors, NamedPort};
 use super::label_index::LabelIndex;
 use super::set_table::{SetDefinition, SetTable};
-use super::view::{NetMembers, PortMember, SetMeaning, SetMembers};
+use super::view::{IpSet, NetMembers, PortMember, SetMeaning, SetMembers};
 use crate::model::Resources;
 use crate::model::core::{EndpointSlice, TransportProtocol};
 use crate::syntax::selector::Selector;
@@ -84,14 +84,21 @@ impl<'r> MemberIndex<'r> {
         MemberIndex { labels, ports, services }
     }
 
-    /// The members of a set; worked out once.
+    /// A set with its members; worked out once.
     pub fn of<'s>(
         &self,
         set: &'s SetDefinition,
         contributors: &Contributors<'r>,
         variant: Variant,
-    ) -> &'s SetMembers {
-        set.members[variant.index()].get_or_init(|| match (&set.meaning, set.selector.as_deref()) {
+    ) -> &'s Arc<IpSet> {
+        set.sets[variant.index()].get_or_init(|| {
+            let members = self.members(set, contributors, variant);
+            Arc::new(IpSet { index: set.index, id: set.id(), meaning: set.meaning.clone(), members })
+        })
+    }
+
+    fn members(&self, set: &SetDefinition, contributors: &Contributors<'r>, variant: Variant) -> SetMembers {
+        match (&set.meaning, set.selector.as_deref()) {
             (SetMeaning::Selector(_), Some(selector)) => {
                 SetMembers::Nets(Arc::new(self.nets(selector, contributors, variant)))
             }
@@ -104,7 +111,7 @@ impl<'r> MemberIndex<'r> {
             }
             // a set of either kind has a selector from its beginning
             (SetMeaning::Selector(_) | SetMeaning::NamedPort { .. }, None) => SetMembers::Ports(Vec::new()),
-        })
+        }
     }
 
     fn select(&self, selector: &Selector, contributors: &Contributors<'r>, variant: Variant) -> Bits {

@@ -15,6 +15,7 @@ pub mod address;
 mod bits;
 mod cluster;
 pub mod config;
+pub mod content;
 mod contributor_scan;
 mod contributors;
 pub mod convert;
@@ -30,6 +31,7 @@ pub mod policy;
 pub mod prospects;
 pub mod query;
 mod ranked;
+mod selected_everywhere;
 mod set_table;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -35,7 +35,10 @@ impl Cluster<'_> {
         let hosts: Vec<_> =
             self.contributors.hosts().filter(|(_, host)| &*host.node == request.node).collect();
         let local: Vec<u32> = pods.iter().copied().chain(hosts.iter().map(|(number, _)| *number)).collect();
-        let selected = endpoint_policies::select(&self.policies, &local, &self.contributors, &self.profiles);
+        let selected = match &self.everywhere {
+            Some(everywhere) => everywhere.of(&local),
+            None => endpoint_policies::select(&self.policies, &local, &self.contributors, &self.profiles),
+        };
         self.note_pods_without_address(request.node, &mut diagnostics);
 
         let interfaces = match request.interfaces {

@@ -5,11 +5,11 @@ use super::convert::selectors::Selectors;
 use super::convert::{calico_policy, cluster_policy, kubernetes_policy};
 use super::set_table::SetTable;
 use super::validate;
-use super::view::{PolicyId, Rule, TierIndex};
+use super::view::{self, PolicyId, Rule, TierIndex};
 use crate::diagnostic::{Diagnostic, Location};
 use crate::model::Resources;
 use crate::syntax::selector::Selector;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A policy of the cluster; sets in its rules are indices into the cluster's `SetTable`.
 #[derive(Debug)]
@@ -42,6 +42,26 @@ pub struct Policy {
     pub outbound: Vec<Rule>,
     /// where it is written
     pub at: Location,
+    /// as views have it
+    shared: OnceLock<Arc<view::Policy>>,
+}
+
+impl Policy {
+    /// The policy as every node's view has it.
+    pub fn shared(&self) -> &Arc<view::Policy> {
+        self.shared.get_or_init(|| {
+            Arc::new(view::Policy {
+                id: self.id.clone(),
+                tier: self.tier.clone(),
+                selector: self.selector.canonical().clone(),
+                inbound: self.inbound.clone(),
+                outbound: self.outbound.clone(),
+                untracked: self.untracked,
+                assume_needed: self.assume_needed,
+                at: self.at,
+            })
+        })
+    }
 }
 
 /// Converts all policies of a cluster, in no particular order, and enters their sets.
@@ -106,5 +126,6 @@ fn accept(draft: Draft, sets: &mut SetTable, selectors: &mut Selectors) -> Optio
         apply_on_forward: draft.apply_on_forward,
         assume_needed: draft.assume_needed,
         at: draft.at,
+        shared: OnceLock::new(),
     })
 }

@@ -75,7 +75,7 @@ impl<'r> Cluster<'r> {
     /// The members of a set, by Felix's default configuration.
     pub fn set_members(&self, set: SetIndex) -> &SetMembers {
         let variant = Variant { spoofing: false, keep_covered: false };
-        self.members.of(self.sets.get(set), &self.contributors, variant)
+        &self.members.of(self.sets.get(set), &self.contributors, variant).members
     }
 
     /// The endpoints that declare a port that some rule names; `protocol` is one of Felix's words

@@ -5,7 +5,7 @@
 
 use super::convert::draft::{DraftRule, DraftSide};
 use super::convert::selectors::Selectors;
-use super::view::{Rule, RuleSide, SetIndex, SetMeaning, SetMembers};
+use super::view::{IpSet, Rule, RuleSide, SetIndex, SetMeaning};
 use crate::model::calico::{Port, Protocol};
 use crate::syntax::selector::{Selector, unique_id};
 use rustc_hash::FxHashMap;
@@ -14,12 +14,14 @@ use std::sync::{Arc, OnceLock};
 /// A set and, once somebody has asked, its members.
 #[derive(Debug)]
 pub struct SetDefinition {
+    /// what rules call it
+    pub index: SetIndex,
     /// what it stands for
     pub meaning: SetMeaning,
     /// whom it selects; `None` for services
     pub selector: Option<Arc<Selector>>,
-    /// members, by what of Felix's configuration changes them (`Variant::index`)
-    pub members: [OnceLock<SetMembers>; 4],
+    /// with its members, by what of Felix's configuration changes them (`Variant::index`)
+    pub sets: [OnceLock<Arc<IpSet>>; 4],
 }
 
 impl SetDefinition {
@@ -50,6 +52,21 @@ impl SetTable {
         &self.sets[index.0 as usize]
     }
 
+    /// Numbers the sets by what they stand for, so that the order of the input does not matter. Gives the new
+    /// number of each; rules have to take them over.
+    pub fn renumber(&mut self) -> Vec<SetIndex> {
+        let mut order: Vec<usize> = (0..self.sets.len()).collect();
+        order.sort_unstable_by(|a, b| self.sets[*a].meaning.cmp(&self.sets[*b].meaning));
+        let mut numbers = vec![SetIndex(0); order.len()];
+        for (new, old) in (0u32..).map(SetIndex).zip(order) {
+            numbers[old] = new;
+            self.sets[old].index = new;
+        }
+        self.sets.sort_unstable_by_key(|set| set.index);
+        self.by_meaning.values_mut().for_each(|index| *index = numbers[index.0 as usize]);
+        numbers
+    }
+
     /// All sets.
     pub fn iter(&self) -> impl Iterator<Item = &SetDefinition> {
         self.sets.iter()
@@ -61,7 +78,7 @@ impl SetTable {
         }
         let index = SetIndex(u32::try_from(self.sets.len()).expect("fewer sets than bytes of input"));
         self.by_meaning.insert(meaning.clone(), index);
-        self.sets.push(SetDefinition { meaning, selector, members: Default::default() });
+        self.sets.push(SetDefinition { index, meaning, selector, sets: Default::default() });
         index
     }
 

@@ -234,7 +234,7 @@ fn rules_become_sets() {
     let base = namespace("web", "") + &pod("node-1", "web", "a", "app: a", "10.244.0.1");
     let sides = |spec: &str| {
         let view = view(&(base.clone() + &policy("p", &rule(spec))));
-        let id = |set: &super::view::SetIndex| view.sets[set.0 as usize].id.to_string();
+        let id = |set: &super::view::SetIndex| view.set(*set).unwrap().id.to_string();
         let side = &view.policies[0].inbound[0].source;
         let lists = [&side.sets, &side.not_sets, &side.named_ports, &side.not_named_ports, &side.services];
         lists.map(|list| list.iter().map(id).collect::<Vec<_>>().join(" "))

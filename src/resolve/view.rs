@@ -1,7 +1,8 @@
 //! What one node's agent knows: the input of the renderer.
 //!
-//! Policies, profiles and sets are referred to by index into the vectors of [`NodeView`], and
-//! those vectors are sorted, so equal inputs give equal views.
+//! Policies are referred to by index into the vectors of [`NodeView`], and those vectors are
+//! sorted, so equal inputs give equal views. Policies and sets do not depend on the node: views
+//! share them.
 
 use super::config::FelixConfig;
 use super::config::sources::Places;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PolicyIndex(pub u32);
 
-/// Index into [`NodeView::sets`].
+/// Number of a set among all of its cluster; see [`NodeView::set`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SetIndex(pub u32);
 
@@ -39,11 +40,11 @@ pub struct NodeView {
     /// [`WILDCARD_INTERFACE`]
     pub host_endpoints: Vec<HostEndpoint>,
     /// active policies, staged ones included, sorted by id
-    pub policies: Vec<Policy>,
+    pub policies: Vec<Arc<Policy>>,
     /// active profiles, sorted by name
     pub profiles: Vec<Profile>,
     /// sets that active policies and profiles refer to, sorted by id
-    pub sets: Vec<IpSet>,
+    pub sets: Vec<Arc<IpSet>>,
     /// facts of the network at large
     pub network: Network,
     /// name of each tier and whether it exists (a missing tier's default action is deny)
@@ -71,7 +72,7 @@ pub struct Tier {
 pub struct TierIndex(pub u32);
 
 /// The policies of one tier that apply to one endpoint, in one of its lists.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TierPolicies {
     /// which tier
     pub tier: TierIndex,
@@ -83,7 +84,7 @@ pub struct TierPolicies {
 
 /// A maximal run of consecutive policies with one selector
 /// (`felix/dataplane/linux/endpoint_mgr.go:1724`, v3.32.1).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PolicyGroup {
     /// canonical selector
     pub selector: Arc<str>,
@@ -119,7 +120,7 @@ pub struct WorkloadEndpoint {
 }
 
 /// Quality-of-service controls that iptables enforces; 0 means none.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Qos {
     /// packets a second to the pod
     pub ingress_packet_rate: u64,
@@ -333,9 +334,18 @@ pub struct RuleSide {
     pub services: Vec<SetIndex>,
 }
 
+impl NodeView {
+    /// A set that rules of its policies refer to.
+    pub fn set(&self, index: SetIndex) -> Option<&IpSet> {
+        self.sets.iter().find(|set| set.index == index).map(|set| &**set)
+    }
+}
+
 /// A set that rules refer to.
 #[derive(Debug, Clone)]
 pub struct IpSet {
+    /// what rules call it
+    pub index: SetIndex,
     /// Felix's id, e.g. `s:2dAotJA2sZ5pOhC_BaBuAFe…` (full, not cut)
     pub id: Box<str>,
     /// what it stands for
@@ -345,7 +355,7 @@ pub struct IpSet {
 }
 
 /// What a set stands for.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SetMeaning {
     /// endpoints and network sets that a selector selects (canonical text)
     Selector(Arc<str>),

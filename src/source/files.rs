@@ -1,8 +1,9 @@
 //! The files that were read: their names, and their lines for excerpts.
 
+use super::digest::Digest;
+use super::packed_lines::PackedLines;
 use crate::diagnostic::{FileId, Location};
 use std::fs::File;
-use std::hash::BuildHasher;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock};
@@ -41,6 +42,8 @@ enum Origin {
     Kept(String),
     /// read again when a line is asked for; the offsets of every [`STRIDE`]th line
     Disk(PathBuf, OnceLock<Option<Vec<u64>>>),
+    /// read and unpacked again
+    Packed(PackedLines),
     /// nothing could be read
     Nothing,
 }
@@ -98,6 +101,11 @@ impl Files {
                 let mut cursor = entry.cursor.lock().ok()?;
                 cursor.read(path, offsets, at.line, first, count)?
             }
+            Origin::Packed(lines) => {
+                let bytes = lines.read(at.line, first, 4 * count)?;
+                let text = String::from_utf8_lossy(&bytes);
+                text.trim_end_matches('\r').chars().take(count).collect()
+            }
             _ => {
                 // a character has at most four bytes
                 let needed = 4 * (at.column as usize + radius as usize);
@@ -124,6 +132,7 @@ impl Files {
                 let start = *offsets.get((index / STRIDE) as usize)?;
                 read_line(path, start, index % STRIDE, limit + 1).ok()??
             }
+            Origin::Packed(lines) => lines.read(line, 1, limit + 1)?,
         };
         if bytes.last() == Some(&b'\r') {
             bytes.pop();
@@ -134,7 +143,7 @@ impl Files {
     /// Adds a file that was read elsewhere, for its name and lines in messages.
     pub fn register(&mut self, path: &std::path::Path, text: &str) -> FileId {
         let file = self.add(path.display().to_string());
-        self.keep(file, Some(path.to_owned()), text);
+        self.keep(file, Lines::Of(path.to_owned()), text);
         file
     }
 
@@ -144,19 +153,42 @@ impl Files {
         FileId(self.entries.len() as u32 - 1)
     }
 
-    /// Notes where the lines of a file come from. Text that came from elsewhere than a file on
+    /// Notes a text and where its lines come from. Text that came from elsewhere than a file on
     /// disk cannot be read again, so it is always kept.
-    pub(super) fn keep(&mut self, file: FileId, path: Option<PathBuf>, text: &str) {
-        self.entries[file.0 as usize].digest = rustc_hash::FxBuildHasher.hash_one(text);
+    pub(super) fn keep(&mut self, file: FileId, lines: Lines, text: &str) {
         let small = text.len() <= SMALL && self.kept + text.len() <= KEPT;
-        self.entries[file.0 as usize].origin = match path {
-            Some(path) if !small => Origin::Disk(path, OnceLock::new()),
+        let lines = match lines {
+            Lines::Of(_) | Lines::At(..) | Lines::Packed(_) if !small => lines,
             _ => {
                 self.kept += text.len();
-                Origin::Kept(text.to_owned())
+                Lines::Kept(text.to_owned())
             }
         };
+        self.note(file, lines, Digest::of(text.as_bytes()));
     }
+
+    /// Notes where the lines of a file come from, and the digest of its text.
+    pub(super) fn note(&mut self, file: FileId, lines: Lines, digest: u64) {
+        self.entries[file.0 as usize].digest = digest;
+        self.entries[file.0 as usize].origin = match lines {
+            Lines::Kept(text) => Origin::Kept(text),
+            Lines::Of(path) => Origin::Disk(path, OnceLock::new()),
+            Lines::At(path, index) => Origin::Disk(path, OnceLock::from(Some(index.offsets))),
+            Lines::Packed(lines) => Origin::Packed(lines),
+        };
+    }
+}
+
+/// Where the lines of a text come from.
+pub(super) enum Lines {
+    /// the text itself
+    Kept(String),
+    /// a file, read again when one is asked for
+    Of(PathBuf),
+    /// the same, and where they are is known
+    At(PathBuf, LineIndex),
+    /// packed, and read again
+    Packed(PackedLines),
 }
 
 /// A place in a file, to go on from.
@@ -234,26 +266,43 @@ fn line_offset(path: &PathBuf, start: u64, skip: u64) -> std::io::Result<Option<
     Ok(Some(offset))
 }
 
-/// The offsets of lines 0, [`STRIDE`], 2 × [`STRIDE`], …; the byte order mark is no part of line 0.
+/// The offsets of lines 0, [`STRIDE`], 2 × [`STRIDE`], … of a file, found while it is read.
+pub(super) struct LineIndex {
+    offsets: Vec<u64>,
+    at: u64,
+    line: u64,
+}
+
+impl LineIndex {
+    /// Of a file whose first line begins at an offset: a byte order mark is no part of it.
+    pub(super) fn new(start: usize) -> Self {
+        LineIndex { offsets: vec![start as u64], at: start as u64, line: 0 }
+    }
+
+    /// Looks at the bytes that follow.
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        for newline in memchr::memchr_iter(b'\n', bytes) {
+            self.line += 1;
+            if self.line.is_multiple_of(STRIDE) {
+                self.offsets.push(self.at + newline as u64 + 1);
+            }
+        }
+        self.at += bytes.len() as u64;
+    }
+}
+
+/// The index of a file that was not read in windows.
 fn index_lines(path: &PathBuf) -> std::io::Result<Vec<u64>> {
     let mut file = File::open(path)?;
     let mut buffer = vec![0; 64 << 10];
-    let (mut offsets, mut at, mut line) = (vec![0], 0u64, 0u64);
+    let mut index: Option<LineIndex> = None;
     loop {
         let len = file.read(&mut buffer)?;
         if len == 0 {
-            return Ok(offsets);
+            return Ok(index.map_or_else(|| vec![0], |index| index.offsets));
         }
-        if at == 0 && buffer[..len].starts_with(b"\xEF\xBB\xBF") {
-            offsets[0] = 3;
-        }
-        for newline in memchr::memchr_iter(b'\n', &buffer[..len]) {
-            line += 1;
-            if line % STRIDE == 0 {
-                offsets.push(at + newline as u64 + 1);
-            }
-        }
-        at += len as u64;
+        let mark = if index.is_none() && buffer[..len].starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
+        index.get_or_insert_with(|| LineIndex::new(mark)).add(&buffer[mark..len]);
     }
 }
 

@@ -1,10 +1,13 @@
 //! What the command line names → the files to read, in order.
 
 use super::Input;
+use super::packed::{Unpacked, is_packed};
+use super::stream::WINDOW;
 use crate::diagnostic::{Diagnostic, Severity};
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fs;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 /// The deepest nesting of folders that is searched.
@@ -25,28 +28,80 @@ pub(super) enum From<'i> {
     Bytes(&'i [u8]),
 }
 
-impl Found<'_> {
-    /// Whether it is named as JSON.
+impl<'i> Found<'i> {
+    /// Whether it is named as JSON, packed or not.
     pub(super) fn is_json(&self) -> bool {
-        Path::new(&self.name).extension().is_some_and(|it| it.eq_ignore_ascii_case("json"))
+        let extension = unpacked(Path::new(&self.name)).extension().map(|it| it.to_ascii_lowercase());
+        extension.is_some_and(|it| it == "json")
     }
 
-    /// The bytes, and the path they can be read from again.
-    pub(super) fn read(&self) -> Result<(Vec<u8>, Option<PathBuf>), Diagnostic> {
+    /// The bytes as they are, and whether they are packed; of a file that is too large to be held, where it is.
+    pub(super) fn open(&self) -> Result<Contents<'i>, Diagnostic> {
         let bytes = match &self.from {
-            From::Bytes(bytes) => Ok(bytes.to_vec()),
+            From::Bytes(bytes) => Ok(Cow::Borrowed(*bytes)),
             From::Stdin => {
                 let mut bytes = Vec::new();
-                io::Read::read_to_end(&mut io::stdin().lock(), &mut bytes).map(|_| bytes)
+                io::Read::read_to_end(&mut io::stdin().lock(), &mut bytes).map(|_| bytes.into())
             }
-            From::Path(path) => fs::read(path),
+            From::Path(path) if self.again().is_some_and(|it| it.len() >= WINDOW as u64) => {
+                return Ok(Contents::File(path.clone()));
+            }
+            From::Path(path) => fs::read(path).map(Cow::Owned),
         };
-        // a pipe gives its bytes once
-        let again = match &self.from {
-            From::Path(path) if path.is_file() => Some(path.clone()),
+        bytes.map(Contents::Bytes).map_err(|error| unreadable(&self.name, &error))
+    }
+
+    /// All bytes, to be written again one day.
+    pub(super) fn whole(&self) -> Result<Vec<u8>, Diagnostic> {
+        let bytes = match self.open()? {
+            Contents::Bytes(bytes) => bytes.into_owned(),
+            Contents::File(path) => fs::read(path).map_err(|error| unreadable(&self.name, &error))?,
+        };
+        if is_packed(&bytes) {
+            let message = format!("`{}` is compressed, and what is changed here is written back", self.name);
+            return Err(problem(message).help("unpack it with `gzip -d` or `zstd -d`"));
+        }
+        Ok(bytes)
+    }
+
+    /// The path it can be read from again; a pipe gives its bytes once.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match &self.from {
+            From::Path(path) if self.again().is_some() => Some(path),
             _ => None,
-        };
-        bytes.map(|bytes| (bytes, again)).map_err(|error| unreadable(&self.name, &error))
+        }
+    }
+
+    fn again(&self) -> Option<fs::Metadata> {
+        let From::Path(path) = &self.from else { return None };
+        fs::metadata(path).ok().filter(fs::Metadata::is_file)
+    }
+}
+
+/// Something to read, which can be begun with as often as one likes.
+#[derive(Debug, Clone)]
+pub(super) enum Contents<'i> {
+    /// a large file
+    File(PathBuf),
+    /// bytes, packed or not
+    Bytes(Cow<'i, [u8]>),
+}
+
+impl Contents<'_> {
+    /// From its beginning, unpacked.
+    pub(super) fn read(&self) -> io::Result<Unpacked<'_>> {
+        match self {
+            Contents::File(path) => Unpacked::new(fs::File::open(path)?),
+            Contents::Bytes(bytes) => Unpacked::new(&**bytes),
+        }
+    }
+
+    /// How many bytes it has, if they are not packed.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Contents::File(path) => fs::metadata(path).map_or(0, |it| it.len() as usize),
+            Contents::Bytes(bytes) => bytes.len(),
+        }
     }
 }
 
@@ -74,7 +129,7 @@ pub(super) fn find<'i>(inputs: &'i [Input], diagnostics: &mut Vec<Diagnostic>) -
                     if before == found.len() + diagnostics.len() {
                         let message = format!("`{}` contains no manifest", path.display());
                         diagnostics.push(problem(message).help(
-                            "folders are searched for `.yaml`, `.yml` and `.json`; names that begin with `.` are skipped",
+                            "folders are searched for `.yaml`, `.yml` and `.json`, also with `.gz` or `.zst` behind; names that begin with `.` are skipped",
                         ));
                     }
                 }
@@ -143,18 +198,36 @@ fn folder(
 
 /// Whether a file in a folder is read: by its extension.
 pub fn is_manifest(path: &Path) -> bool {
-    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    let extension = unpacked(path).extension().unwrap_or_default();
     ["yaml", "yml", "json"].iter().any(|known| extension.eq_ignore_ascii_case(known))
+}
+
+/// The path without the extension of a packed file.
+fn unpacked(path: &Path) -> &Path {
+    let extension = path.extension().unwrap_or_default();
+    let packed = ["gz", "zst"].iter().any(|known| extension.eq_ignore_ascii_case(known));
+    path.file_stem().filter(|_| packed).map_or(path, Path::new)
 }
 
 fn problem(message: impl Into<String>) -> Diagnostic {
     Diagnostic::new("input", Severity::Error, None, message)
 }
 
-fn unreadable(name: &str, error: &io::Error) -> Diagnostic {
+/// What an error while reading means to the person.
+pub(super) fn unreadable(name: &str, error: &io::Error) -> Diagnostic {
     match error.kind() {
-        io::ErrorKind::NotFound => problem(format!("`{name}` does not exist")),
-        io::ErrorKind::PermissionDenied => problem(format!("no permission to read `{name}`")),
+        ErrorKind::NotFound => problem(format!("`{name}` does not exist")),
+        ErrorKind::PermissionDenied => problem(format!("no permission to read `{name}`")),
+        ErrorKind::UnexpectedEof => {
+            problem(format!("`{name}` is cut off: what it has packed ends too early"))
+                .help("write or copy it again")
+        }
+        ErrorKind::InvalidData => {
+            problem(format!("`{name}` cannot be unpacked: {}", error.to_string().to_lowercase()))
+                .help("`gzip -t` or `zstd -t` tell whether it is damaged")
+        }
+        ErrorKind::FileTooLarge => problem(format!("`{name}` is refused: {error}"))
+            .help("if it is no trap, unpack it with `gzip -d` or `zstd -d`, and name the result"),
         _ => problem(format!("`{name}` cannot be read: {}", error.to_string().to_lowercase())),
     }
 }

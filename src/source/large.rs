@@ -22,7 +22,7 @@ pub(super) const PART: usize = 256 << 10;
 
 /// The head of a document, its first two items, and what follows the last one are looked for in
 /// so many bytes.
-const HEAD: usize = 16 << 20;
+pub(super) const HEAD: usize = 8 << 20;
 
 /// How the items of a list stand in the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +46,8 @@ impl Shape {
 pub(super) struct Large {
     pub(super) shape: Shape,
     /// offset of the first item
-    start: usize,
-    head: Head,
+    pub(super) start: usize,
+    pub(super) head: Head,
 }
 
 /// The keys of a list that count.
@@ -141,7 +141,7 @@ impl Large {
     }
 
     /// What seems to separate two items.
-    fn pattern(&self, text: &str) -> Option<Pattern> {
+    pub(super) fn pattern(&self, text: &str) -> Option<Pattern> {
         if let Shape::Yaml { column } = self.shape {
             let needle = format!("\n{}- ", " ".repeat(column));
             return Some(Pattern { needle, end: 1, next: 1 });
@@ -172,7 +172,7 @@ impl Large {
 
     /// Reads what follows the list, from `from` on: the whole head, if that is the end of the
     /// document and all of it is a list.
-    fn finish(&self, text: &str, from: usize) -> Option<Head> {
+    pub(super) fn finish(&self, text: &str, from: usize) -> Option<Head> {
         let mut head = self.head.clone();
         let rest = &text[from..];
         if rest.len() > HEAD {
@@ -218,7 +218,7 @@ impl Large {
 }
 
 /// A text that stands between items.
-struct Pattern {
+pub(super) struct Pattern {
     needle: String,
     /// where in it the part before ends
     end: usize,
@@ -228,7 +228,7 @@ struct Pattern {
 
 impl Pattern {
     /// The first cut at or behind `from`.
-    fn next(&self, text: &str, from: usize) -> Option<(usize, usize)> {
+    pub(super) fn next(&self, text: &str, from: usize) -> Option<(usize, usize)> {
         let bytes = text.as_bytes().get(from..)?;
         let at = from + memchr::memmem::find(bytes, self.needle.as_bytes())?;
         Some((at + self.end, at + self.next))

@@ -6,13 +6,17 @@
 //! no stage keeps the whole input as a tree.
 //!
 //! ```text
-//! find ─► encoding ─► split ─► plan, large ─► part ─► json, yaml ─► sink ─► lower
-//! files    text     documents      parts      one tree   nodes     lists   objects
+//! find ─► packed ─► encoding ─► split ─► plan, large ─► part ─► json, yaml ─► sink ─► lower
+//! files   bytes      text     documents      parts      one tree   nodes     lists   objects
 //! ```
 //!
+//! A large file that is one list, or JSON values one after another, goes through `stream` in windows of some
+//! megabytes, each cut and lowered as `large` does with a whole text.
+//!
 //! Limits: nesting of [`MAX_DEPTH`] levels, 4 GiB for one document that is no list, and go-yaml's
-//! own bound on what aliases may repeat. Whole files are held while they are read.
+//! own bound on what aliases may repeat. Other files than those are held while they are read.
 
+mod digest;
 mod encoding;
 mod fault;
 mod files;
@@ -20,11 +24,14 @@ mod find;
 mod json;
 mod large;
 mod lines;
+mod packed;
+mod packed_lines;
 mod part;
 mod plan;
 pub mod scalar;
 mod sink;
 mod split;
+mod stream;
 mod template;
 pub mod tree;
 mod yaml;
@@ -33,9 +40,11 @@ pub use fault::MAX_DEPTH;
 pub use files::{Excerpt, Files};
 pub use find::is_manifest;
 
-use crate::diagnostic::Diagnostic;
-use find::Found;
+use crate::diagnostic::{Diagnostic, FileId};
+use files::Lines;
+use find::{Contents, Found};
 use large::{Large, Shape};
+use packed_lines::PackedLines;
 use part::{Output, Part};
 use plan::{Plan, Step, Text};
 use rayon::prelude::*;
@@ -96,13 +105,13 @@ impl Opened {
 /// which [`read`] numbers files.
 ///
 /// # Errors
-/// What cannot be read.
+/// What cannot be read, and what is compressed, because texts are opened in order to be written again.
 pub fn open(inputs: &[Input]) -> Result<Vec<Opened>, Vec<Diagnostic>> {
     let mut wrong = Vec::new();
     let mut texts = Vec::new();
     for found in find::find(inputs, &mut wrong) {
-        match found.read() {
-            Ok((bytes, _)) => {
+        match found.whole() {
+            Ok(bytes) => {
                 let path = match &found.from {
                     find::From::Path(path) => Some(path.clone()),
                     find::From::Stdin | find::From::Bytes(_) => None,
@@ -166,7 +175,7 @@ where
         n => rayon::ThreadPoolBuilder::new().num_threads(n).build().ok(),
     };
     let loaded = Loaded { files, values: Vec::new(), diagnostics: Vec::new(), documents: 0 };
-    let run = Run { lower: &lower, serial: options.threads == 1, loaded };
+    let run = Run { lower: &lower, serial: options.threads == 1, sizes: stream::Sizes::default(), loaded };
     match pool {
         Some(pool) => pool.install(|| run.all(inputs)),
         None => run.all(inputs),
@@ -176,39 +185,81 @@ where
 struct Run<'f, T, F> {
     lower: &'f F,
     serial: bool,
+    sizes: stream::Sizes,
     loaded: Loaded<T>,
 }
 
 impl<T: Send, F: Fn(&Object<'_>) -> T + Sync> Run<'_, T, F> {
     fn all(mut self, inputs: &[Input]) -> Loaded<T> {
-        let mut found = find::find(inputs, &mut self.loaded.diagnostics).into_iter().peekable();
-        while found.peek().is_some() {
-            let mut batch = Vec::new();
-            let mut size = 0;
-            while size < BATCH {
-                let Some(next) = found.next() else { break };
-                let text = self.text(&next);
-                size += text.as_ref().map_or(0, |text| text.text.len());
-                batch.push(text);
+        let mut batch = Vec::new();
+        let mut size = 0;
+        for found in find::find(inputs, &mut self.loaded.diagnostics) {
+            let file = self.loaded.files.add(found.name.clone());
+            let text = match found.open() {
+                Ok(Contents::Bytes(bytes)) if !packed::is_packed(&bytes) => {
+                    Some(self.text(&found, file, bytes.into_owned(), None))
+                }
+                Ok(contents) => {
+                    // after what comes before it
+                    self.batch(&std::mem::take(&mut batch));
+                    size = 0;
+                    self.large_file(&found, file, contents)
+                }
+                Err(diagnostic) => Some(Err(diagnostic)),
+            };
+            size += text.as_ref().and_then(|text| text.as_ref().ok()).map_or(0, |text| text.text.len());
+            batch.extend(text);
+            if size >= BATCH {
+                self.batch(&std::mem::take(&mut batch));
+                size = 0;
             }
-            self.batch(&batch);
         }
+        self.batch(&batch);
         self.loaded
     }
 
-    fn text(&mut self, found: &Found<'_>) -> Result<Text, Diagnostic> {
-        let file = self.loaded.files.add(found.name.clone());
-        let (bytes, again) = found.read()?;
-        match encoding::decode(bytes, file) {
-            Ok(text) => {
-                self.loaded.files.keep(file, again, &text);
-                Ok(Text { file, text, json: found.is_json() })
+    /// Reads a file that is large or packed in windows, if that is possible; gives its text if not.
+    fn large_file(
+        &mut self,
+        found: &Found<'_>,
+        file: FileId,
+        contents: Contents<'_>,
+    ) -> Option<Result<Text, Diagnostic>> {
+        let unreadable = |error: std::io::Error| find::unreadable(&found.name, &error);
+        let (packed, bytes) = match self.stream(file, &contents, found.is_json()) {
+            Ok(stream::Outcome::Done { packed, digest, lines: index }) => {
+                let lines = match found.path() {
+                    Some(path) if !packed => Lines::At(path.to_owned(), index),
+                    _ => Lines::Packed(PackedLines::new(contents)),
+                };
+                self.loaded.files.note(file, lines, digest);
+                return None;
             }
-            Err(undecoded) => {
-                let (diagnostic, text) = *undecoded;
-                self.loaded.files.keep(file, again, &text);
-                Err(diagnostic)
-            }
+            Ok(stream::Outcome::Whole { packed, bytes }) => (packed, bytes),
+            Err(error) => return Some(Err(unreadable(error))),
+        };
+        let lines = packed.then(|| Lines::Packed(PackedLines::new(contents)));
+        Some(self.text(found, file, bytes, lines))
+    }
+
+    /// Decodes bytes. `lines`: where the lines come from, if not from the file as it is.
+    fn text(
+        &mut self,
+        found: &Found<'_>,
+        file: FileId,
+        bytes: Vec<u8>,
+        lines: Option<Lines>,
+    ) -> Result<Text, Diagnostic> {
+        let (text, fault) = match encoding::decode(bytes, file) {
+            Ok(text) => (text, None),
+            Err(undecoded) => (undecoded.1, Some(undecoded.0)),
+        };
+        let path = || found.path().map(|path| Lines::Of(path.to_owned()));
+        let lines = lines.or_else(path).unwrap_or(Lines::Kept(String::new()));
+        self.loaded.files.keep(file, lines, &text);
+        match fault {
+            None => Ok(Text { file, text, json: found.is_json() }),
+            Some(diagnostic) => Err(diagnostic),
         }
     }
 
@@ -240,15 +291,7 @@ impl<T: Send, F: Fn(&Object<'_>) -> T + Sync> Run<'_, T, F> {
     }
 
     fn lower(&self, parts: &[Part<'_>], head: ListHead<'_>) -> Vec<Output<T>> {
-        let lower = self.lower;
-        let one = |part: &Part<'_>| part.lower(head, lower);
-        // a few documents are done before a thread would wake up
-        let small = parts.iter().map(|part| part.text.len()).sum::<usize>() < large::PART;
-        if self.serial || small {
-            parts.iter().map(one).collect()
-        } else {
-            parts.par_iter().with_max_len(1).map(one).collect()
-        }
+        lower(self.lower, self.serial, parts, head)
     }
 
     fn take(&mut self, mut output: Output<T>) {
@@ -276,6 +319,23 @@ impl<T: Send, F: Fn(&Object<'_>) -> T + Sync> Run<'_, T, F> {
         // the items of a list are no documents of their own
         self.loaded.documents += usize::from(large.shape != Shape::JsonStream);
         outputs.into_iter().for_each(|output| self.take(output));
+    }
+}
+
+/// What comes of some parts; `serial` if no other thread is to work on them.
+fn lower<T: Send, F: Fn(&Object<'_>) -> T + Sync>(
+    lower: &F,
+    serial: bool,
+    parts: &[Part<'_>],
+    head: ListHead<'_>,
+) -> Vec<Output<T>> {
+    let one = |part: &Part<'_>| part.lower(head, lower);
+    // a few documents are done before a thread would wake up
+    let small = parts.iter().map(|part| part.text.len()).sum::<usize>() < large::PART;
+    if serial || small {
+        parts.iter().map(one).collect()
+    } else {
+        parts.par_iter().with_max_len(1).map(one).collect()
     }
 }
 

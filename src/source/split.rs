@@ -18,9 +18,7 @@ pub(super) struct Splitter<'t> {
 
 impl<'t> Splitter<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        // the mark that opens the stream has no line break before it, so nothing is dropped there
-        let start = if is_mark(text, 0, b"---") && rest_is_blank(text, 3) { line_end(text, 3) } else { 0 };
-        Splitter { text, next: Some(start), dropped: Vec::new() }
+        Splitter { text, next: Some(begin(text)), dropped: Vec::new() }
     }
 
     /// The offset of the first mark that follows a line break within `range`.
@@ -83,6 +81,20 @@ impl Splitter<'_> {
         }
         stop
     }
+}
+
+/// Where the first document of a stream begins.
+pub(super) fn begin(text: &str) -> usize {
+    // the mark that opens the stream has no line break before it, so nothing is dropped there
+    if is_mark(text, 0, b"---") && rest_is_blank(text, 3) { line_end(text, 3) } else { 0 }
+}
+
+/// Whether any mark stands in a text, at the beginning of a line that is not the first.
+pub(super) fn has_mark(text: &str) -> bool {
+    [b"---", b"..."].into_iter().any(|mark| {
+        let needle = [b'\n', mark[0], mark[1], mark[2]];
+        memchr::memmem::find_iter(text.as_bytes(), &needle).any(|at| is_mark(text, at + 1, mark))
+    })
 }
 
 /// Whether a mark stands at `at`, followed by a blank or the end.

@@ -2,6 +2,7 @@
 
 mod files;
 mod hostile;
+mod packed;
 
 use super::*;
 use crate::diagnostic::{FileId, Location};

@@ -210,8 +210,8 @@ fn absent<'n>(kind: &str, path: &str, names: impl Iterator<Item = &'n str>) -> S
 
 fn pod(path: &str, cluster: &Cluster<'_>, view: &NodeView) -> Result<End, String> {
     let (namespace, name) = split(path, "pod")?;
-    let is = |pod: &&Pod| *pod.namespace == *namespace && *pod.name == *name;
-    let Some(pod) = cluster.resources().pods.iter().find(is) else {
+    let is = |pod: &Pod| *pod.namespace == *namespace && *pod.name == *name;
+    let Some(pod) = cluster.resources().pods.iter().find(|pod| is(pod)) else {
         let paths: Vec<String> =
             cluster.resources().pods.iter().map(|pod| format!("{}/{}", pod.namespace, pod.name)).collect();
         return Err(absent("pod", path, paths.iter().map(String::as_str)));

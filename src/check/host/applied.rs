@@ -17,7 +17,7 @@ pub fn rules<'v>(
         }
     };
     let indices = tiers.iter().flat_map(groups).flat_map(|group| &group.policies);
-    let policies = indices.filter_map(|index| view.policies.get(index.0 as usize));
+    let policies = indices.filter_map(|index| view.policies.get(index.0 as usize).map(|policy| &**policy));
     policies.filter(|policy| !policy.id.kind.is_staged()).flat_map(move |policy| {
         let rules = match direction {
             Direction::Ingress => &policy.inbound,

@@ -43,7 +43,7 @@ pub fn config_map(object: &Object<'_>, facts: &'static Facts) -> Lowered {
         }
         if let Some((configuration, wrong)) = read.values.into_iter().flatten().next() {
             wrong.iter().for_each(|reason| refuse(&mut findings, text.at(), reason));
-            return findings.finish(Some(Resource::KubeProxy(configuration)));
+            return findings.finish(Some(Resource::KubeProxy(Box::new(configuration))));
         }
     }
     findings.finish(None)
@@ -57,7 +57,7 @@ pub fn configuration(object: &Object<'_>, facts: &'static Facts) -> Lowered {
     let meta = Meta { at: object.root.at(), ..Meta::built_in("kube-proxy") };
     let configuration = fields(root, meta, &mut wrong);
     wrong.iter().for_each(|reason| refuse(&mut findings, object.root.at(), reason));
-    findings.finish(Some(Resource::KubeProxy(configuration)))
+    findings.finish(Some(Resource::KubeProxy(Box::new(configuration))))
 }
 
 fn refuse(findings: &mut Findings<'_>, at: Location, reason: &str) {

@@ -182,32 +182,36 @@ fn resource(object: &Object<'_>, kind: Kind, findings: &mut Findings<'_>) -> Opt
     }
     Some(match kind {
         Kind::Pod | Kind::EndpointSlice | Kind::ConfigMap | Kind::KubeProxyConfiguration => return None,
-        Kind::Namespace => Resource::Namespace(core::namespace(object, findings)),
-        Kind::ServiceAccount => Resource::ServiceAccount(core::service_account(object, findings)),
-        Kind::Node => Resource::Node(core::node(object, findings)),
-        Kind::Service => Resource::Service(service::service(object, findings)),
-        Kind::Endpoints => Resource::Endpoints(service::endpoints(object, findings)),
+        Kind::Namespace => Resource::Namespace(Box::new(core::namespace(object, findings))),
+        Kind::ServiceAccount => Resource::ServiceAccount(Box::new(core::service_account(object, findings))),
+        Kind::Node => Resource::Node(Box::new(core::node(object, findings))),
+        Kind::Service => Resource::Service(Box::new(service::service(object, findings))),
+        Kind::Endpoints => Resource::Endpoints(Box::new(service::endpoints(object, findings))),
         Kind::Controller => workload::controller(object, findings),
-        Kind::NetworkPolicy => Resource::NetworkPolicy(network_policy::network_policy(object, findings)?),
+        Kind::NetworkPolicy => {
+            Resource::NetworkPolicy(Box::new(network_policy::network_policy(object, findings)?))
+        }
         Kind::StagedNetworkPolicyOfKubernetes => {
-            Resource::NetworkPolicy(network_policy::staged(object, findings)?)
+            Resource::NetworkPolicy(Box::new(network_policy::staged(object, findings)?))
         }
         Kind::ClusterNetworkPolicy => {
-            Resource::ClusterNetworkPolicy(cluster_policy::lower(object, findings)?)
+            Resource::ClusterNetworkPolicy(Box::new(cluster_policy::lower(object, findings)?))
         }
         Kind::AdminNetworkPolicy { baseline } => {
-            Resource::ClusterNetworkPolicy(admin_policy::lower(object, baseline, findings)?)
+            Resource::ClusterNetworkPolicy(Box::new(admin_policy::lower(object, baseline, findings)?))
         }
-        Kind::Policy(kind) => Resource::Policy(calico_policy::lower(object, kind, findings)?),
-        Kind::Tier => Resource::Tier(tier::lower(object, findings)?),
-        Kind::NetworkSet { global } => Resource::NetworkSet(network_set::lower(object, global, findings)?),
-        Kind::HostEndpoint => Resource::HostEndpoint(host_endpoint::lower(object, findings)?),
+        Kind::Policy(kind) => Resource::Policy(Box::new(calico_policy::lower(object, kind, findings)?)),
+        Kind::Tier => Resource::Tier(Box::new(tier::lower(object, findings)?)),
+        Kind::NetworkSet { global } => {
+            Resource::NetworkSet(Box::new(network_set::lower(object, global, findings)?))
+        }
+        Kind::HostEndpoint => Resource::HostEndpoint(Box::new(host_endpoint::lower(object, findings)?)),
         Kind::Profile => return config::profile(object, findings),
-        Kind::IpPool => Resource::IpPool(pool::lower(object, findings)?),
-        Kind::FelixConfiguration => Resource::FelixConfiguration(config::felix(object, findings)?),
-        Kind::BgpConfiguration => Resource::BgpConfiguration(config::bgp(object, findings)?),
+        Kind::IpPool => Resource::IpPool(Box::new(pool::lower(object, findings)?)),
+        Kind::FelixConfiguration => Resource::FelixConfiguration(Box::new(config::felix(object, findings)?)),
+        Kind::BgpConfiguration => Resource::BgpConfiguration(Box::new(config::bgp(object, findings)?)),
         Kind::ClusterInformation => {
-            Resource::ClusterInformation(config::cluster_information(object, findings)?)
+            Resource::ClusterInformation(Box::new(config::cluster_information(object, findings)?))
         }
         Kind::KubeControllersConfiguration => {
             config::kube_controllers(object, findings);

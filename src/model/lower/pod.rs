@@ -44,7 +44,7 @@ pub fn lower(object: &Object<'_>, facts: &'static Facts) -> Lowered {
         // as admission does (`plugin/pkg/admission/serviceaccount/admission.go` of Kubernetes)
         pod.service_account = "default".into();
     }
-    let resource = (!findings.is_fatal()).then_some(Resource::Pod(pod));
+    let resource = (!findings.is_fatal()).then_some(Resource::Pod(Box::new(pod)));
     findings.finish(resource)
 }
 

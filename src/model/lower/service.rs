@@ -177,7 +177,7 @@ pub fn endpoint_slice(object: &Object<'_>, facts: &'static Facts) -> Lowered {
             _ => {}
         }
     }
-    let resource = (!findings.is_fatal()).then_some(Resource::EndpointSlice(slice));
+    let resource = (!findings.is_fatal()).then_some(Resource::EndpointSlice(Box::new(slice)));
     findings.finish(resource)
 }
 

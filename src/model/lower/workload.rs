@@ -17,7 +17,7 @@ pub fn controller(object: &Object<'_>, findings: &mut Findings<'_>) -> Resource 
         && (&*meta.name == "calico-node" || meta.labels.get("k8s-app") == Some("calico-node"))
         && let Some(container) = calico_container(&root)
     {
-        return Resource::CalicoNode(calico_node(meta, &container));
+        return Resource::CalicoNode(Box::new(calico_node(meta, &container)));
     }
     let mut spec = root.sub("spec");
     if object.kind == "CronJob" {
@@ -30,12 +30,12 @@ pub fn controller(object: &Object<'_>, findings: &mut Findings<'_>) -> Resource 
     let template = spec.get("template");
     let on_host =
         is(template.and_then(|template| template.path(&["spec", "hostNetwork"])), Value::Bool(true));
-    Resource::Controller(Controller {
+    Resource::Controller(Box::new(Controller {
         kind: object.kind.into(),
         meta,
         pod_labels: pod::template_labels(template),
         wants_pods: !idle && !on_host,
-    })
+    }))
 }
 
 fn calico_container<'t>(root: &Reader<'t>) -> Option<Reader<'t>> {

@@ -22,7 +22,7 @@ fn port(port: &str) -> String {
 
 fn lowered(text: &str) -> NetworkPolicy {
     match stored(text) {
-        Resource::NetworkPolicy(policy) => policy,
+        Resource::NetworkPolicy(policy) => *policy,
         other => panic!("{other:?}"),
     }
 }
@@ -171,12 +171,8 @@ fn fields_of_a_cluster_network_policy() {
          {udp: {destinationPort: {range: {start: 1, end: 2}}}}, {destinationNamedPort: http}]}], \
          egress: [{action: Deny, to: [{networks: [10.0.0.0/8]}]}]",
     );
-    let Resource::ClusterNetworkPolicy(ClusterNetworkPolicy {
-        tier, priority, subject, ingress, egress, ..
-    }) = stored(&text)
-    else {
-        panic!("no ClusterNetworkPolicy")
-    };
+    let Resource::ClusterNetworkPolicy(policy) = stored(&text) else { panic!("no ClusterNetworkPolicy") };
+    let ClusterNetworkPolicy { tier, priority, subject, ingress, egress, .. } = *policy;
     assert_eq!((&*tier, priority), ("Baseline", 7));
     assert_eq!(subject.pods.unwrap().1.match_labels.len(), 1);
     let protocols = ingress[0].protocols.as_ref().unwrap();

@@ -29,7 +29,7 @@ fn stored(text: &str) -> Resource {
     let lowered = lower_one(text);
     assert_eq!(lowered.diagnostics, [], "{text}");
     match lowered.outcome {
-        Outcome::Stored(resource) => *resource,
+        Outcome::Stored(resource) => resource,
         other => panic!("{other:?}: {text}"),
     }
 }

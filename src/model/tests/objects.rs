@@ -310,7 +310,7 @@ fn felix_configurations() {
          failsafeOutboundHostPorts: [], externalNodesList: [10.0.0.0/8], ipv6Support: false, routeTableRange: {min: 1, max: 9}",
     );
     let Outcome::Stored(resource) = lower_one(&text).outcome else { panic!("not stored") };
-    let Resource::FelixConfiguration(configuration) = *resource else { panic!("no FelixConfiguration") };
+    let Resource::FelixConfiguration(configuration) = resource else { panic!("no FelixConfiguration") };
     let get =
         |name: &str| configuration.fields.iter().find(|(n, _)| &*n.value == name).map(|(_, v)| v.clone());
     assert_eq!(get("iptablesMarkMask"), Some(FieldValue::Int(16_711_680)));

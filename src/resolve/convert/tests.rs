@@ -15,13 +15,11 @@ fn short(rule: &Rule, view: &NodeView) -> String {
     let mut parts = vec![format!("{:?}", rule.action)];
     parts.extend(rule.protocol.iter().map(|protocol| format!("{protocol:?}")));
     for (name, side) in [("from", &rule.source), ("to", &rule.destination)] {
-        parts.extend(side.sets.iter().map(|set| format!("{name} {:.10}", view.sets[set.0 as usize].id)));
+        parts.extend(side.sets.iter().map(|set| format!("{name} {:.10}", view.set(*set).unwrap().id)));
         parts.extend(side.nets.iter().map(|net| format!("{name} {net}")));
         parts.extend(side.not_nets.iter().map(|net| format!("{name} not {net}")));
         parts.extend(side.ports.iter().map(|(first, last)| format!("{name} {first}-{last}")));
-        parts.extend(
-            side.named_ports.iter().map(|set| format!("{name} {:.10}", view.sets[set.0 as usize].id)),
-        );
+        parts.extend(side.named_ports.iter().map(|set| format!("{name} {:.10}", view.set(*set).unwrap().id)));
     }
     parts.join(" ")
 }

@@ -2,9 +2,11 @@
 
 use super::*;
 use crate::fuzz;
+use crate::source::find::Contents;
 use crate::source::sink::ListHead;
+use crate::source::stream::{Outcome, Sizes};
 use crate::source::tests::{dump, say, text};
-use crate::source::{Options, read};
+use crate::source::{Files, Loaded, Options, Run, read};
 use proptest::prelude::*;
 
 /// Items of about 300 bytes, enough for some parts.
@@ -52,6 +54,36 @@ fn check(name: &str, input: &str, in_parts: bool) {
         large.verify(&whole, &parts, &outputs).is_some() && parts.len() > 2
     });
     assert_eq!(verified, in_parts, "{name}");
+    for serial in [true, false] {
+        let (streamed, loaded) = in_windows(input, json, serial, Sizes::default());
+        assert_eq!(streamed, in_parts, "{name} in windows");
+        if streamed {
+            let other: Vec<_> = loaded.diagnostics.iter().map(say).collect();
+            assert_eq!((&other, loaded.documents), (&said, expected.documents), "{name} in windows");
+            assert!(loaded.values == expected.values, "{name} in windows");
+        } else {
+            assert_eq!((loaded.values.len(), loaded.diagnostics.len(), loaded.documents), (0, 0, 0));
+        }
+    }
+}
+
+/// What reading in windows gives, and whether they were enough.
+fn in_windows(input: &str, json: bool, serial: bool, sizes: Sizes) -> (bool, Loaded<String>) {
+    let loaded =
+        Loaded { files: Files::default(), values: Vec::new(), diagnostics: Vec::new(), documents: 0 };
+    let mut run = Run { lower: &dump, serial, sizes, loaded };
+    let contents = Contents::Bytes(input.as_bytes().into());
+    let done = match run.stream(FileId(0), &contents, json).unwrap() {
+        Outcome::Done { packed, digest, .. } => {
+            assert_eq!((packed, digest), (false, crate::source::digest::Digest::of(input.as_bytes())));
+            true
+        }
+        Outcome::Whole { bytes, .. } => {
+            assert_eq!(bytes, input.as_bytes());
+            false
+        }
+    };
+    (done, run.loaded)
 }
 
 #[test]
@@ -157,6 +189,13 @@ fn sound(input: &str, size: usize, json: bool) {
     };
     let parts = large.parts(&whole, size);
     let lower = |head| parts.iter().map(|part| part.lower(head, &dump)).collect::<Vec<_>>();
+    let (windows, in_windows) = in_windows(input, json, true, Sizes { window: 3 * size + 20, part: size });
+    if windows {
+        let expected = whole.lower(ListHead::default(), &dump);
+        assert_eq!(in_windows.values, expected.values, "of {input:?}, {size} in windows");
+        assert_eq!(in_windows.diagnostics, expected.diagnostics, "of {input:?}, {size} in windows");
+        assert_eq!(in_windows.documents, expected.documents, "of {input:?}, {size} in windows");
+    }
     let Some(head) = large.verify(&whole, &parts, &lower(ListHead::default())) else { return };
     let outputs = lower(head.of_items());
     let expected = whole.lower(ListHead::default(), &dump);
