@@ -110,6 +110,8 @@ impl Addressed {
             ];
             sets[usize::from(outside)].push(of_fields(space, &fields));
         }
+        // what no target is about is not asked
+        let is_asked = |kinds: &[Kind]| targets.iter().any(|target| kinds.contains(&target.kind));
         let [inside, outside] = sets.map(|sets| space.union_of(sets));
         let without =
             node.own.view.workloads.iter().filter(|pod| {
@@ -135,8 +137,17 @@ impl Addressed {
             (Field::Destination, local.iter().map(|address| (*address, *address)).collect()),
             (Field::Protocol, [TCP, UDP].map(|own| (u128::from(own), u128::from(own))).into()),
         ];
-        let (targets, own) = (space.union(inside, outside), of_fields(space, &own));
-        Addressed { by_key, targets, outside, own, open_pods, internet }
+        let all = space.union(inside, outside);
+        let own = of_fields(space, &own);
+        let if_asked = |kinds: &[Kind], set: PacketSet| if is_asked(kinds) { set } else { PacketSet::NONE };
+        Addressed {
+            by_key,
+            targets: all,
+            outside,
+            own: if_asked(&[Kind::Host, Kind::NodePortRange], own),
+            open_pods: if_asked(&[Kind::OpenPods], open_pods),
+            internet: if_asked(&[Kind::Internet], internet),
+        }
     }
 
     /// What is asked about packets that come by a way.

@@ -3,7 +3,7 @@
 
 use super::chain::Limit;
 use super::matches::Doubt;
-use super::path::Flow;
+use super::path::{Fate, Flow};
 use crate::space::{PacketSet, Space};
 
 /// Leaves limits only where packets meet another fate on the other side; of flows that differ in nothing else, the
@@ -50,12 +50,28 @@ fn contested(space: &mut Space, all: &[Flow], flow: &Flow, limit: &Limit) -> Pac
 /// Leaves doubt only where it changes a fate. What a target that is not understood does, nobody knows.
 pub(super) fn doubt(space: &mut Space, flows: Vec<Flow>) -> Vec<Flow> {
     let mut left = Vec::new();
+    let mut by_fate: Vec<(Option<Fate>, Vec<PacketSet>)> = Vec::new();
+    for flow in &flows {
+        match by_fate.iter_mut().find(|(fate, _)| *fate == flow.fate) {
+            Some((_, sets)) => sets.push(flow.set),
+            None => by_fate.push((flow.fate, vec![flow.set])),
+        }
+    }
+    let by_fate: Vec<(Option<Fate>, PacketSet)> =
+        by_fate.into_iter().map(|(fate, sets)| (fate, space.union_of(sets))).collect();
+    let others: Vec<PacketSet> = by_fate
+        .iter()
+        .map(|(fate, _)| {
+            let others = by_fate.iter().filter(|(other, _)| other != fate).map(|(_, set)| *set);
+            let others: Vec<PacketSet> = others.collect();
+            space.union_of(others)
+        })
+        .collect();
     for flow in &flows {
         let mut flow = flow.clone();
         if !matches!(flow.doubt, Doubt::None | Doubt::Target) {
-            let others = flows.iter().filter(|other| other.fate != flow.fate).map(|other| other.set);
-            let others: Vec<PacketSet> = others.collect();
-            let others = space.union_of(others);
+            let place = by_fate.iter().position(|(fate, _)| *fate == flow.fate).unwrap_or_default();
+            let others = others[place];
             let set = space.difference(flow.set, others);
             if !set.is_empty() {
                 left.push(Flow { set, doubt: Doubt::None, chosen: Vec::new(), ..flow.clone() });

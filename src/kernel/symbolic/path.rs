@@ -15,6 +15,8 @@ use crate::kernel::route::{LOOPBACK, Routes};
 use crate::kernel::walk::End;
 use crate::space::{Field, PacketSet, Range, Space};
 use crate::syntax::ip_route::Way;
+use rustc_hash::{FxHashMap, FxHasher};
+use std::hash::{Hash, Hasher};
 
 /// Packets with one fate so far.
 #[derive(Debug, Clone)]
@@ -38,7 +40,7 @@ pub struct Flow {
 }
 
 /// What is known of all packets of a flow, apart from how they came in.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Now {
     marks: Marks,
     untracked: bool,
@@ -505,22 +507,31 @@ fn is_translated(flow: &Flow) -> bool {
 
 /// Flows with one fate are one. `tell_apart`: unless something else has become of them on their way.
 fn join(space: &mut Space, flows: Vec<Flow>, tell_apart: bool) -> Vec<Flow> {
-    let mut joined: Vec<Flow> = Vec::new();
+    let mut joined: Vec<Flow> = Vec::with_capacity(flows.len());
+    let mut places: FxHashMap<u64, Vec<u32>> = FxHashMap::default();
     for flow in flows {
-        let same = |own: &&mut Flow| {
+        let with_now = flow.fate.is_none() || tell_apart;
+        let same = |own: &Flow| {
             own.fate == flow.fate
                 && own.by == flow.by
                 && own.limits == flow.limits
                 && own.doubt == flow.doubt
-                && ((flow.fate.is_some() && !tell_apart) || own.now == flow.now)
+                && (!with_now || own.now == flow.now)
                 && (flow.fate.is_some() || own.chosen == flow.chosen)
         };
-        match joined.iter_mut().find(same) {
-            Some(own) => {
+        let mut hasher = FxHasher::default();
+        (flow.fate, &flow.by, &flow.limits, flow.doubt, with_now.then_some(&flow.now)).hash(&mut hasher);
+        let alike = places.entry(hasher.finish()).or_default();
+        match alike.iter().copied().find(|place| same(&joined[*place as usize])) {
+            Some(place) => {
+                let own = &mut joined[place as usize];
                 own.set = space.union(own.set, flow.set);
                 own.chosen.extend(flow.chosen);
             }
-            None => joined.push(flow),
+            None => {
+                alike.push(joined.len() as u32);
+                joined.push(flow);
+            }
         }
     }
     joined
