@@ -2,6 +2,7 @@
 
 use super::piece::{Stored, gzip};
 use crate::cli::output::naming;
+use flate2::Compression;
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -77,7 +78,7 @@ impl Archive {
         match self.form {
             Form::Plain => self.out.write_all(bytes),
             Form::Gzip if bytes.is_empty() => Ok(()),
-            Form::Gzip => self.out.write_all(&gzip(bytes)?),
+            Form::Gzip => self.out.write_all(&gzip(bytes, Compression::fast())?),
         }
     }
 

@@ -11,6 +11,7 @@
 
 use super::piece::gzip;
 use crate::cli::output::naming;
+use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -127,7 +128,7 @@ impl Entry {
             text(Some(name));
             text(changed.as_deref());
         }
-        let packed = gzip(&all)?;
+        let packed = gzip(&all, Compression::fast())?;
         Ok([MAGIC, &Sha256::digest(&packed), &packed].concat())
     }
 

@@ -40,7 +40,7 @@ impl Piece {
     /// Its bytes as the output wants them.
     pub fn stored(self, compressed: bool) -> io::Result<Arc<Stored>> {
         match self {
-            Piece::Own(text) => Stored::new(text, compressed).map(Arc::new),
+            Piece::Own(text) => Stored::new(text, compressed.then(Compression::fast)).map(Arc::new),
             Piece::Shared(stored) => Ok(stored),
         }
     }
@@ -49,16 +49,19 @@ impl Piece {
 impl Stored {
     /// A piece of its own: compressed, it is one member of a gzip file, and members one after another are the
     /// texts one after another.
-    fn new(text: Vec<u8>, compressed: bool) -> io::Result<Stored> {
+    fn new(text: Vec<u8>, compressed: Option<Compression>) -> io::Result<Stored> {
         let len = text.len() as u64;
-        let bytes = if compressed { gzip(&text)? } else { text };
+        let bytes = match compressed {
+            Some(level) => gzip(&text, level)?,
+            None => text,
+        };
         Ok(Stored { len, bytes })
     }
 }
 
 /// One member of a gzip file: the same for the same text.
-pub fn gzip(text: &[u8]) -> io::Result<Vec<u8>> {
-    let mut encoder = GzBuilder::new().mtime(0).write(Vec::new(), Compression::fast());
+pub fn gzip(text: &[u8], level: Compression) -> io::Result<Vec<u8>> {
+    let mut encoder = GzBuilder::new().mtime(0).write(Vec::new(), level);
     encoder.write_all(text)?;
     // a copy of the right size: what the encoder leaves has room for much more, and there are many of these
     Ok(encoder.finish()?.as_slice().into())
@@ -142,7 +145,9 @@ impl Texts {
         }
         let mut text = String::new();
         emit::ipset::write_set(&mut text, set);
-        let made = Arc::new(Stored::new(text.into_bytes(), self.compressed)?);
+        // it is compressed once, and written for every node that has it
+        let level = self.compressed.then(Compression::default);
+        let made = Arc::new(Stored::new(text.into_bytes(), level)?);
         if self.kept.fetch_add(made.bytes.len(), Relaxed) < KEPT {
             known().insert(key, made.clone());
         }
