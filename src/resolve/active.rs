@@ -78,7 +78,7 @@ impl<'r> Cluster<'r> {
     /// What is active of the cluster's policies, given those that are.
     pub(super) fn active(&self, active: &[usize], variant: Variant) -> Active {
         let mut order: Vec<usize> = active.to_vec();
-        order.sort_by(|a, b| self.policies[*a].id.cmp(&self.policies[*b].id));
+        order.sort_unstable_by_key(|policy| self.by_id[*policy]);
         let places = order.iter().copied().zip((0..).map(PolicyIndex)).collect();
         let mut used: Vec<SetIndex> = Vec::new();
         for policy in order.iter().map(|number| &self.policies[*number]) {
@@ -91,11 +91,22 @@ impl<'r> Cluster<'r> {
         used.sort_unstable();
         used.dedup();
         let set = |index| self.members.of(self.sets.get(index), &self.contributors, variant).clone();
-        let mut sets: Vec<Arc<IpSet>> = used.into_iter().map(set).collect();
-        sets.sort_by(|a, b| a.id.cmp(&b.id));
+        // ids are hashes, so that their beginnings decide, and most need not be looked up again
+        let mut sets: Vec<(u128, Arc<IpSet>)> =
+            used.into_iter().map(set).map(|set: Arc<IpSet>| (beginning(&set.id), set)).collect();
+        sets.sort_unstable_by(|(first, a), (second, b)| first.cmp(second).then_with(|| a.id.cmp(&b.id)));
+        let sets = sets.into_iter().map(|(_, set)| set).collect();
         let policies = order.iter().map(|number| self.policies[*number].shared().clone()).collect();
         Active { policies, sets, places }
     }
+}
+
+/// The first 16 bytes of a text, as a number that is in the order of the texts.
+fn beginning(text: &str) -> u128 {
+    let mut bytes = [0; 16];
+    let length = text.len().min(bytes.len());
+    bytes[..length].copy_from_slice(&text.as_bytes()[..length]);
+    u128::from_be_bytes(bytes)
 }
 
 /// Profiles of a pod, in the order that its labels and rules are looked up in.

@@ -28,6 +28,8 @@ pub struct Cluster<'r> {
     pub(super) contributors: Contributors<'r>,
     /// in evaluation order
     pub(super) policies: Vec<Policy>,
+    /// of each of them the place in the order of their ids
+    pub(super) by_id: Vec<u32>,
     pub(super) tiers: Vec<Tier>,
     pub(super) sets: SetTable,
     pub(super) members: MemberIndex<'r>,
@@ -59,6 +61,10 @@ impl<'r> Cluster<'r> {
         }
         let tiers = tier::all(resources, policies.iter().map(|policy| &*policy.tier));
         tier::sort(&mut policies, &tiers, resources.facts.equal_order);
+        let mut order: Vec<usize> = (0..policies.len()).collect();
+        order.sort_by(|a, b| policies[*a].id.cmp(&policies[*b].id));
+        let mut by_id = vec![0; order.len()];
+        order.into_iter().zip(0..).for_each(|(policy, place)| by_id[policy] = place);
         absent_pods::note(resources, &profiles, &policies, &mut diagnostics);
         let istio = selector::parse(ISTIO).expect("Felix's own selector parses");
         let (labels, ports) = (members::wanted_labels(&sets, &[&istio]), members::wanted_ports(&sets));
@@ -79,6 +85,7 @@ impl<'r> Cluster<'r> {
             profiles,
             contributors,
             policies,
+            by_id,
             tiers,
             sets,
             members,

@@ -1,8 +1,7 @@
 //! One archive of all files: the format of `tar`, compressed or not, the same bytes for the same files.
 
-use super::piece::{Stored, gzip};
+use super::piece::{Level, Stored, gzip};
 use crate::cli::output::naming;
-use flate2::Compression;
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -78,7 +77,7 @@ impl Archive {
         match self.form {
             Form::Plain => self.out.write_all(bytes),
             Form::Gzip if bytes.is_empty() => Ok(()),
-            Form::Gzip => self.out.write_all(&gzip(bytes, Compression::fast())?),
+            Form::Gzip => self.out.write_all(&gzip(bytes, Level::Fast)?),
         }
     }
 

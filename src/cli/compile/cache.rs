@@ -9,9 +9,8 @@
 //! An entry is written beside its name and then renamed, so that nobody sees half of one; it begins with a digest of
 //! the rest, and one that does not fit is made again.
 
-use super::piece::gzip;
+use super::piece::{Level, gzip};
 use crate::cli::output::naming;
-use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -128,7 +127,7 @@ impl Entry {
             text(Some(name));
             text(changed.as_deref());
         }
-        let packed = gzip(&all, Compression::fast())?;
+        let packed = gzip(&all, Level::Fast)?;
         Ok([MAGIC, &Sha256::digest(&packed), &packed].concat())
     }
 

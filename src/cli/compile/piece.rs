@@ -3,9 +3,10 @@
 use crate::emit::{self, Dialect};
 use crate::felix;
 use crate::ir::{Chain, IpSet, RuleSet};
-use flate2::{Compression, GzBuilder};
+use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 use rustc_hash::FxHashMap;
-use std::io::{self, Write};
+use std::cell::RefCell;
+use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -40,7 +41,7 @@ impl Piece {
     /// Its bytes as the output wants them.
     pub fn stored(self, compressed: bool) -> io::Result<Arc<Stored>> {
         match self {
-            Piece::Own(text) => Stored::new(text, compressed.then(Compression::fast)).map(Arc::new),
+            Piece::Own(text) => Stored::new(text, compressed.then_some(Level::Fast)).map(Arc::new),
             Piece::Shared(stored) => Ok(stored),
         }
     }
@@ -49,7 +50,7 @@ impl Piece {
 impl Stored {
     /// A piece of its own: compressed, it is one member of a gzip file, and members one after another are the
     /// texts one after another.
-    fn new(text: Vec<u8>, compressed: Option<Compression>) -> io::Result<Stored> {
+    fn new(text: Vec<u8>, compressed: Option<Level>) -> io::Result<Stored> {
         let len = text.len() as u64;
         let bytes = match compressed {
             Some(level) => gzip(&text, level)?,
@@ -59,12 +60,45 @@ impl Stored {
     }
 }
 
-/// One member of a gzip file: the same for the same text.
-pub fn gzip(text: &[u8], level: Compression) -> io::Result<Vec<u8>> {
-    let mut encoder = GzBuilder::new().mtime(0).write(Vec::new(), level);
-    encoder.write_all(text)?;
-    // a copy of the right size: what the encoder leaves has room for much more, and there are many of these
-    Ok(encoder.finish()?.as_slice().into())
+thread_local! {
+    /// What compresses, made once: its tables are larger than most of what is compressed.
+    static COMPRESS: RefCell<[Option<Compress>; 2]> = const { RefCell::new([None, None]) };
+}
+
+/// How well something is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// what one node has
+    Fast,
+    /// what many nodes have
+    Well,
+}
+
+/// One member of a gzip file (RFC 1952), without a time: the same for the same text.
+pub fn gzip(text: &[u8], level: Level) -> io::Result<Vec<u8>> {
+    let (compression, flag) = match level {
+        Level::Fast => (Compression::fast(), 4),
+        Level::Well => (Compression::default(), 0),
+    };
+    let mut out = Vec::with_capacity(text.len() / 4 + 64);
+    out.extend_from_slice(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, flag, 0xff]);
+    COMPRESS.with_borrow_mut(|all| -> io::Result<()> {
+        let compress = all[level as usize].get_or_insert_with(|| Compress::new(compression, false));
+        compress.reset();
+        loop {
+            let done = compress.total_in() as usize;
+            match compress.compress_vec(&text[done..], &mut out, FlushCompress::Finish)? {
+                Status::StreamEnd => return Ok(()),
+                Status::Ok | Status::BufError => out.reserve(out.len().max(64)),
+            }
+        }
+    })?;
+    let mut sum = Crc::new();
+    sum.update(text);
+    out.extend_from_slice(&sum.sum().to_le_bytes());
+    out.extend_from_slice(&sum.amount().to_le_bytes());
+    // there are many of these, and what was made has room for more
+    Ok(out.as_slice().into())
 }
 
 /// What was made so far.
@@ -78,17 +112,22 @@ pub struct Texts {
     /// by the address of the chain, which stays where it is as long as it is here
     chains: Known<usize, (Arc<Chain>, Arc<str>)>,
     kept: AtomicUsize,
+    /// how long the longest text of rules is
+    longest: AtomicUsize,
 }
 
 impl Texts {
     pub fn new(compressed: bool) -> Self {
-        Texts { compressed, sets: Mutex::default(), chains: Mutex::default(), kept: AtomicUsize::new(0) }
+        let (kept, longest) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Texts { compressed, sets: Mutex::default(), chains: Mutex::default(), kept, longest }
     }
 
     /// The text of one family's rules. `write` writes the rules of a chain; those of chains that nodes share are
     /// written once.
     pub fn rules(&self, rules: &RuleSet, dialect: Dialect, write: &dyn Fn(&mut String, &Chain)) -> Piece {
-        let mut text = String::new();
+        // nodes are alike, so that this rarely has to grow
+        let longest = self.longest.load(Relaxed);
+        let mut text = String::with_capacity(longest + longest / 8);
         emit::write_chains(&mut text, rules, dialect, &mut |text, chain| {
             if felix::is_in_common(chain) {
                 text.push_str(&self.chain(chain, write));
@@ -96,6 +135,7 @@ impl Texts {
                 write(text, chain);
             }
         });
+        self.longest.fetch_max(text.len(), Relaxed);
         Piece::Own(text.into_bytes())
     }
 
@@ -146,7 +186,7 @@ impl Texts {
         let mut text = String::new();
         emit::ipset::write_set(&mut text, set);
         // it is compressed once, and written for every node that has it
-        let level = self.compressed.then(Compression::default);
+        let level = self.compressed.then_some(Level::Well);
         let made = Arc::new(Stored::new(text.into_bytes(), level)?);
         if self.kept.fetch_add(made.bytes.len(), Relaxed) < KEPT {
             known().insert(key, made.clone());
