@@ -54,7 +54,7 @@ use ways::Way;
 use zones::{INTERNET, Zone};
 
 /// Nodes that are walked through with the sets of one space.
-const TOGETHER: usize = 16;
+const TOGETHER: usize = 4;
 
 /// What is asked.
 #[derive(Debug, Default)]
