@@ -12,6 +12,7 @@ use crate::syntax::ip_route::Way as Route;
 use crate::trace::assume;
 use crate::trace::onward::values;
 use ipnet::IpNet;
+use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -57,9 +58,9 @@ pub struct Exposure {
     /// whether they reach it
     pub verdict: Verdict,
     /// those who do, exactly; of ranges, those who reach some of it
-    pub sources: Vec<IpNet>,
+    pub sources: Arc<[IpNet]>,
     /// those of them who reach it with every packet
-    pub fully: Vec<IpNet>,
+    pub fully: Arc<[IpNet]>,
     /// they do only by these of the node's addresses; empty for all of them
     pub at: Vec<IpAddr>,
     /// they do only with some source ports
@@ -80,7 +81,7 @@ pub struct Reached {
     /// what they were translated to: an endpoint of the service
     pub to: Option<(IpAddr, u16)>,
     /// who: all of the zone, or these
-    pub sources: Option<Vec<IpNet>>,
+    pub sources: Option<Arc<[IpNet]>>,
     /// the source that they get
     pub new_source: Option<IpAddr>,
     /// the nodes on the way, with the rules that decide
@@ -89,6 +90,9 @@ pub struct Reached {
     pub counts: bool,
 }
 
+/// Sources by their sets: many exposures have the same ones.
+type Known = FxHashMap<PacketSet, Arc<[IpNet]>>;
+
 /// Everything about what enters these nodes, in the walker's family.
 pub fn expose(
     walker: &mut Walker<'_, '_>,
@@ -96,7 +100,7 @@ pub fn expose(
     zones: &[Zone],
     nodes: std::ops::Range<usize>,
 ) -> Vec<Exposure> {
-    let mut found = Vec::new();
+    let (mut found, mut known) = (Vec::new(), Known::default());
     let family = walker.space.family();
     let sources: Vec<PacketSet> = zones.iter().map(|zone| zone.sources(&mut walker.space)).collect();
     let all: &[&Ready<'_>] = walker.nodes;
@@ -172,7 +176,7 @@ pub fn expose(
                         .map(|(set, place)| (space.intersection(*set, asked), &parts[*place]))
                         .collect();
                     let context = (number, &targets[*target], family);
-                    let one = exposure(space, context, asked, &own);
+                    let one = exposure(space, &mut known, context, asked, &own);
                     found.push(Exposure { target: *target, way: way.clone(), zone, ..one });
                 }
             }
@@ -202,6 +206,7 @@ fn internals<'n>(node: &'n Ready<'_>, zones: &[Zone], family: Family) -> BTreeSe
 
 fn exposure(
     space: &mut Space,
+    known: &mut Known,
     (node, target, family): (usize, &Target, Family),
     asked: PacketSet,
     parts: &[(PacketSet, &Part)],
@@ -259,7 +264,7 @@ fn exposure(
     };
     let some_miss = project(space, rest);
     let fully = space.difference(sources, some_miss);
-    let fully = nets(space, fully);
+    let fully = nets(space, known, fully);
     let open = match target.kind.is_range() && target.kind != Kind::Internet && !reached.is_empty() {
         true => boxes(space, reached, asked_sources),
         false => (Vec::new(), true),
@@ -268,7 +273,7 @@ fn exposure(
         .into_iter()
         .map(|(mut own, set)| {
             let who = project(space, set);
-            own.sources = (who != asked_sources).then(|| nets(space, who));
+            own.sources = (who != asked_sources).then(|| nets(space, known, who));
             own
         })
         .collect();
@@ -277,7 +282,7 @@ fn exposure(
         // somebody gets in, but not with every port
         !space.intersection(some_miss, sources).is_empty()
     };
-    let sources = nets(space, sources);
+    let sources = nets(space, known, sources);
     let (target, way, zone) = (0, Way::Host, 0);
     Exposure {
         target,
@@ -317,12 +322,13 @@ fn only_at(space: &mut Space, asked: PacketSet, reached: PacketSet) -> Vec<IpAdd
     nets.flat_map(|net| net.hosts()).collect()
 }
 
-fn nets(space: &mut Space, set: PacketSet) -> Vec<IpNet> {
+fn nets(space: &mut Space, known: &mut Known, set: PacketSet) -> Arc<[IpNet]> {
     let family = space.family();
-    if set.is_empty() {
-        return Vec::new();
-    }
-    values(space, set, Field::Source).into_iter().flat_map(|range: Range| of_range(range, family)).collect()
+    let made = known.entry(set).or_insert_with(|| {
+        let ranges = if set.is_empty() { Vec::new() } else { values(space, set, Field::Source) };
+        ranges.into_iter().flat_map(|range: Range| of_range(range, family)).collect()
+    });
+    made.clone()
 }
 
 /// Protocols, ports and sources, as boxes; without sources where these are all that were asked about.

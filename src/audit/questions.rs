@@ -162,7 +162,7 @@ fn sources(audit: &Audit, cluster: &Cluster<'_>, words: &Words<'_>) -> Vec<Answe
         if named.is_empty() && !restricted {
             continue;
         }
-        let reaching = all.iter().flat_map(|own| &own.sources).copied().collect::<Vec<IpNet>>();
+        let reaching = all.iter().flat_map(|own| own.sources.iter()).copied().collect::<Vec<IpNet>>();
         let reaching = fewest(&reaching);
         let told = list(&reaching.iter().map(network).collect::<Vec<_>>());
         let about = format!("{} {}", target.of, target.name());

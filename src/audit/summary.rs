@@ -4,6 +4,7 @@ use super::exposure::{Exposure, Verdict};
 use super::ways::Way;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Who of a zone reaches a target by a way, over all nodes that they may enter.
 #[derive(Debug, Clone)]
@@ -24,7 +25,7 @@ pub struct RowPart {
     /// whether they do
     pub verdict: Verdict,
     /// who
-    pub sources: Vec<IpNet>,
+    pub sources: Arc<[IpNet]>,
     /// numbers of the exposures
     pub exposures: Vec<usize>,
 }
@@ -35,11 +36,11 @@ pub fn rows(exposures: &[Exposure]) -> Vec<Row> {
     for (number, own) in exposures.iter().enumerate() {
         let parts = rows.entry((own.target, own.zone, &own.way)).or_default();
         // of all of them nobody asks who they are: pods are others on each node
-        let who = |verdict: Verdict, sources: &Vec<IpNet>| match verdict {
-            Verdict::Restricted => sources.clone(),
-            Verdict::Open | Verdict::Blocked => Vec::new(),
+        let who = |verdict: Verdict, sources: Arc<[IpNet]>| match verdict {
+            Verdict::Restricted => sources,
+            Verdict::Open | Verdict::Blocked => Arc::default(),
         };
-        let sources = who(own.verdict, &own.sources);
+        let sources = who(own.verdict, own.sources.clone());
         match parts.iter_mut().find(|part| part.verdict == own.verdict && part.sources == sources) {
             Some(part) => part.exposures.push(number),
             None => parts.push(RowPart { verdict: own.verdict, sources, exposures: vec![number] }),
