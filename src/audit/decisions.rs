@@ -1,7 +1,7 @@
 //! The rules that decide, each once, in words.
 
 use crate::diagnostic::Location;
-use crate::emit::{origin, saved_rule};
+use crate::emit::saved_rule;
 use crate::ir::{Family, Origin, TableName};
 use crate::kernel::symbolic::Fate;
 use crate::resolve::view::PolicyId;
@@ -60,13 +60,7 @@ impl Decisions {
 
 fn decision(node: usize, family: Family, step: &Step<'_>) -> Decision {
     let origin = &step.rule.origin;
-    // what stands for no rule of a policy says in its own words what it is there for
-    let reason = match (origin, step.rule.comments.first()) {
-        (Origin::Policy(_) | Origin::Profile(..) | Origin::Config(_), _) | (_, None) => {
-            origin::phrase(origin)
-        }
-        (_, Some(comment)) => format!("\"{comment}\""),
-    };
+    let reason = step.reason();
     let policy = match origin {
         Origin::Policy(rule) => Some(rule.policy.clone()),
         _ => None,

@@ -117,9 +117,9 @@ pub fn expose(
     }
     let parts = walker.walk(&entering);
     for (number, ways, addressed, first) in of_nodes {
+        let internals = internals(all[number], zones, family);
         for ((way, entered), parts) in ways.into_iter().zip(&parts[first..]) {
             let space = &mut walker.space;
-            let internals = internals(all[number], zones, space.family());
             let reaches = |kind: Kind| match (&way, kind) {
                 (Way::Pods, _) => true,
                 (Way::Host, kind) => kind != Kind::Internet,

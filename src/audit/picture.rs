@@ -9,8 +9,9 @@ use super::summary::Row;
 use super::text::{columns, heading};
 use super::walk::End;
 use super::ways::Way;
-use super::words::{Words, safe};
+use super::words::Words;
 use super::zones::INTERNET;
+use crate::report::html::escape;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -190,12 +191,6 @@ fn shape(svg: &mut String, (column, place): (usize, usize), class: &str, target:
         Some(target) => write!(svg, "<a href=\"#{}\">{inner}</a>", anchor(target)),
         None => write!(svg, "<g>{inner}</g>"),
     };
-}
-
-/// Text for XML.
-fn escape(text: &str) -> String {
-    let text = safe(text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 fn in_words(audit: &Audit, rows: &BTreeMap<usize, Vec<&Row>>, left_out: usize) -> String {

@@ -3,7 +3,7 @@
 
 use super::Audit;
 use super::exposure::{Exposure, Verdict};
-use super::targets::{Kind, Target};
+use super::targets::{Kind, Target, source_ranges};
 use super::ways::Way;
 use super::words::{Words, list, network};
 use super::zones::{INTERNET, Whose};
@@ -156,7 +156,7 @@ fn sources(audit: &Audit, cluster: &Cluster<'_>, words: &Words<'_>) -> Vec<Answe
     let mut answers = Vec::new();
     for (number, all) in by_target {
         let target = &audit.targets[number];
-        let named = ranges(cluster, target);
+        let named = source_ranges(cluster, target);
         let internet: Vec<&&Exposure> = all.iter().filter(|own| own.zone == INTERNET).collect();
         let restricted = internet.iter().any(|own| own.verdict == Verdict::Restricted);
         if named.is_empty() && !restricted {
@@ -180,13 +180,4 @@ fn sources(audit: &Audit, cluster: &Cluster<'_>, words: &Words<'_>) -> Vec<Answe
         answers.push(Answer { about, answer, more });
     }
     answers
-}
-
-/// `loadBalancerSourceRanges` of the service.
-fn ranges(cluster: &Cluster<'_>, target: &Target) -> Vec<IpNet> {
-    let of = |service: &&crate::model::core::Service| {
-        *format!("{}/{}", service.meta.namespace, service.meta.name) == *target.of
-    };
-    let service = cluster.resources().services.iter().find(of);
-    service.map_or_else(Vec::new, |own| own.load_balancer_source_ranges.iter().map(|net| net.value).collect())
 }

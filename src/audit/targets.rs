@@ -3,9 +3,10 @@
 use crate::diagnostic::Location;
 use crate::ir::Family;
 use crate::kernel::packet::{TCP, number, transport};
-use crate::kube_proxy::Slices;
+use crate::kube_proxy::{Slices, is_served};
 use crate::model::core::{Pod, Service};
 use crate::resolve::Cluster;
+use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -181,7 +182,7 @@ pub fn all(cluster: &Cluster<'_>) -> Vec<Target> {
 }
 
 fn of_service(service: &Service) -> Vec<Target> {
-    if &*service.kind == "ExternalName" || service.of_another_proxy || service.cluster_ips.is_empty() {
+    if !is_served(service) || service.cluster_ips.is_empty() {
         return Vec::new();
     }
     let of: Box<str> = format!("{}/{}", service.meta.namespace, service.meta.name).into();
@@ -235,7 +236,7 @@ fn outside(cluster: &Cluster<'_>) -> Vec<Target> {
         .chain(cluster.node_names().flat_map(|name| cluster.node_addresses(name)))
         .collect();
     let mut targets: Vec<Target> = Vec::new();
-    let by_hand = |service: &&Service| service.selector.is_empty() && !service.of_another_proxy;
+    let by_hand = |service: &&Service| service.selector.is_empty() && is_served(service);
     for service in resources.services.iter().filter(by_hand) {
         for port in &service.ports {
             let Some(protocol) = transport(port.protocol) else { continue };
@@ -293,6 +294,14 @@ fn of_pod(pod: &Pod) -> Vec<Target> {
         _ => None,
     });
     ports.collect()
+}
+
+/// `loadBalancerSourceRanges` of the service that a target is of.
+pub fn source_ranges(cluster: &Cluster<'_>, target: &Target) -> Vec<IpNet> {
+    let is_it =
+        |service: &&Service| *format!("{}/{}", service.meta.namespace, service.meta.name) == *target.of;
+    let service = cluster.resources().services.iter().find(is_it);
+    service.map_or_else(Vec::new, |own| own.load_balancer_source_ranges.iter().map(|net| net.value).collect())
 }
 
 /// The ports of a family that a target takes on a node, as address, protocol and port; its own addresses are `local`.

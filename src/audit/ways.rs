@@ -7,6 +7,7 @@ use super::zones::Zone;
 use crate::ir::Family;
 use crate::kernel::packet::{TCP, UDP, number};
 use crate::kernel::symbolic::Arrival;
+use crate::model::calico::Direction;
 use crate::space::{Field, PacketSet, Range, Space};
 use crate::syntax::ip_route::Way as Route;
 use std::collections::{BTreeMap, HashMap};
@@ -42,11 +43,12 @@ pub fn ways(node: &Ready<'_>, space: &mut Space) -> Vec<(Way, Arrival, PacketSet
     let came = |space: &mut Space, name: &str| {
         space.with_value(Field::InInterface, u128::from(interfaces.number(name)))
     };
+    let routes = node.node.routes().ranges(family);
     for name in node.outer_interfaces() {
         // answers go back where packets come from, or the reverse path check drops them
-        let there = node.node.routes().ranges(family).into_iter();
-        let there = there.filter(|(_, way)| matches!(way, Some(Route::Device(device)) if **device == *name));
-        let sources: Vec<Range> = there.map(|(range, _)| range).collect();
+        let there =
+            routes.iter().filter(|(_, way)| matches!(way, Some(Route::Device(device)) if **device == *name));
+        let sources: Vec<Range> = there.map(|(range, _)| *range).collect();
         let (sources, came) = (space.with(Field::Source, &sources), came(space, name));
         ways.push((Way::Interface(name.into()), Arrival::Outside, space.intersection(sources, came)));
     }
@@ -113,10 +115,12 @@ impl Addressed {
         // what no target is about is not asked
         let is_asked = |kinds: &[Kind]| targets.iter().any(|target| kinds.contains(&target.kind));
         let [inside, outside] = sets.map(|sets| space.union_of(sets));
-        let without =
-            node.own.view.workloads.iter().filter(|pod| {
-                pod.tiers.iter().all(|tier| tier.ingress.is_empty()) && !pod.profiles.is_empty()
-            });
+        let without = node
+            .own
+            .view
+            .workloads
+            .iter()
+            .filter(|pod| !pod.has_policies(Direction::Ingress) && !pod.profiles.is_empty());
         let addresses =
             without.flat_map(|pod| &pod.addresses).filter(|ip| ip.is_ipv4() == (family == Family::V4));
         let addresses: Vec<Range> = addresses.map(|ip| (number(*ip), number(*ip))).collect();

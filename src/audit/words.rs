@@ -1,7 +1,7 @@
 //! Sources, ends and hops in words.
 
 use super::Audit;
-use super::exposure::{Exposure, Reached, Verdict};
+use super::exposure::{Exposure, Verdict};
 use super::nodes::Compiled;
 use super::walk::{End, Hop, Sure};
 use super::ways::Way;
@@ -10,13 +10,12 @@ use crate::diagnostic::FileId;
 use crate::diagnostic::render::printable;
 use crate::ir::Family;
 use crate::space::nets::of_range;
+pub use crate::space::nets::text as network;
 use crate::space::{Cube, Field, Range};
+pub use crate::trace::words::series as list;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-
-/// Names that are told before they are only counted.
-const NAMED: usize = 6;
 
 /// Gives the name of a file.
 pub type Files<'n> = &'n dyn Fn(FileId) -> String;
@@ -120,17 +119,6 @@ impl<'w> Words<'w> {
         };
         hops.iter().map(hop).collect::<Vec<_>>().join(" → ")
     }
-
-    /// The rule that decides at the end of the way.
-    pub fn reason(&self, reached: &Reached) -> Option<String> {
-        let decision = reached.hops.last()?.rules.first()?;
-        Some(match decision.at {
-            Some(at) => {
-                format!("{} ({}:{}:{})", decision.reason, (self.files)(at.file), at.line, at.column)
-            }
-            None => decision.reason.clone(),
-        })
-    }
 }
 
 fn same(a: &[IpNet], b: &[IpNet]) -> bool {
@@ -139,23 +127,6 @@ fn same(a: &[IpNet], b: &[IpNet]) -> bool {
 
 fn is_host(net: &IpNet) -> bool {
     net.prefix_len() == net.max_prefix_len()
-}
-
-/// A network, or an address if it is only one.
-pub fn network(net: &IpNet) -> String {
-    if is_host(net) { net.addr().to_string() } else { net.to_string() }
-}
-
-/// `a`, `a and b`, `a, b and c`, `a, b, … and 5 more`
-pub fn list(names: &[String]) -> String {
-    match names {
-        [] => String::new(),
-        [one] => one.clone(),
-        [..] if names.len() > NAMED => {
-            format!("{} and {} more", names[..NAMED - 1].join(", "), names.len() - NAMED + 1)
-        }
-        [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
-    }
 }
 
 /// Safe to print.

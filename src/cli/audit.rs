@@ -13,7 +13,6 @@ use crate::diagnostic::order;
 use crate::model::suggest;
 use crate::report::text;
 use crate::resolve::Cluster;
-use crate::syntax::ip_route;
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
 use std::path::Path;
@@ -99,10 +98,7 @@ fn given(args: &AuditArgs) -> io::Result<BTreeMap<String, Given>> {
     }
     for text in &args.node_routes {
         let (node, file) = split(text)?;
-        let path = Path::new(&file);
-        let text = std::fs::read_to_string(path).map_err(|error| naming(path, "read", error))?;
-        let routes = ip_route::parse(&text)
-            .map_err(|error| io::Error::other(format!("`{}`: {error}", path.display())))?;
+        let routes = load::routes(Path::new(&file))?;
         given.entry(node).or_default().routes.get_or_insert_default().extend(routes);
     }
     Ok(given)

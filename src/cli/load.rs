@@ -6,6 +6,7 @@ use crate::model::meta::Meta;
 use crate::model::{self, Collected, InvalidMode, core};
 use crate::source::{self, Files, Input};
 use crate::syntax::ip_addr::{self, Interface};
+use crate::syntax::ip_route::{self, Route};
 use crate::version::{self, CalicoVersion, Found, Told};
 use std::fs::File;
 use std::io::{self, Read};
@@ -206,6 +207,12 @@ fn inputs(paths: &[PathBuf], again: bool) -> Vec<Input> {
 pub fn interfaces(path: &Path) -> io::Result<Vec<Interface>> {
     let text = std::fs::read_to_string(path).map_err(|error| naming(path, "read", error))?;
     ip_addr::parse(&text).map_err(|error| io::Error::other(format!("`{}`: {error}", path.display())))
+}
+
+/// Reads what `ip -j route` prints.
+pub fn routes(path: &Path) -> io::Result<Vec<Route>> {
+    let text = std::fs::read_to_string(path).map_err(|error| naming(path, "read", error))?;
+    ip_route::parse(&text).map_err(|error| io::Error::other(format!("`{}`: {error}", path.display())))
 }
 
 /// There is nothing to work on.

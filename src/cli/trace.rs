@@ -11,7 +11,6 @@ use crate::kernel::Kernel;
 use crate::kernel::route::Routes;
 use crate::resolve::view::NodeView;
 use crate::resolve::{Cluster, NodeRequest};
-use crate::syntax::ip_route::{self, Route};
 use crate::trace::end::{self, Which};
 use crate::trace::journey::{self, Journey, Stop};
 use crate::trace::query::{Node, Query};
@@ -30,7 +29,7 @@ pub fn run(args: &TraceArgs) -> io::Result<u8> {
     }
     let mut routes = Vec::new();
     for path in &args.node_routes {
-        routes.extend(read_routes(path)?);
+        routes.extend(load::routes(path)?);
     }
     let mut loaded = match &*args.paths {
         [] => Loaded::nothing(args.node.as_deref().unwrap_or(THE_NODE)),
@@ -81,11 +80,6 @@ struct Traced<'t> {
     program: &'t Program,
     /// the program was saved on the node
     dumped: bool,
-}
-
-fn read_routes(path: &Path) -> io::Result<Vec<Route>> {
-    let text = std::fs::read_to_string(path).map_err(|error| naming(path, "read", error))?;
-    ip_route::parse(&text).map_err(|error| io::Error::other(format!("`{}`: {error}", path.display())))
 }
 
 impl Traced<'_> {

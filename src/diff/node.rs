@@ -5,7 +5,7 @@ use super::parts::{self, Both, Endpoint, Place};
 use super::side::{self, Compiled, Entry, Side};
 use super::words::{self, Names};
 use super::{Answer, Change, End, Rule, Selected, Witness};
-use crate::emit::{origin, saved_rule};
+use crate::emit::saved_rule;
 use crate::felix::verdict_marks;
 use crate::ir::Family;
 use crate::kernel::conntrack::Connection;
@@ -259,7 +259,7 @@ fn answer(
     let rule = |step: &Step<'_>| Rule {
         table: step.table,
         text: saved_rule(step.chain, &crate::ir::Rule { hash: None, ..step.rule.clone() }, family),
-        reason: reason(step),
+        reason: step.reason(),
         at: step.rule.origin.at().filter(|at| at.line > 0),
     };
     Answer {
@@ -267,17 +267,6 @@ fn answer(
         accepted: exact::is_accepted(flow),
         rule: deciding(&steps, fate).map(rule),
         steps: steps.iter().map(rule).collect(),
-    }
-}
-
-/// What stands for no rule of a policy says in its own words what it is there for.
-fn reason(step: &Step<'_>) -> String {
-    use crate::ir::Origin;
-    match (&step.rule.origin, step.rule.comments.first()) {
-        (Origin::Policy(_) | Origin::Profile(..) | Origin::Config(_), _) | (_, None) => {
-            origin::phrase(&step.rule.origin)
-        }
-        (_, Some(comment)) => format!("\"{comment}\""),
     }
 }
 

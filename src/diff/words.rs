@@ -4,10 +4,10 @@ use crate::ir::Family;
 use crate::kernel::packet::{number, range};
 use crate::model::calico::Direction;
 use crate::resolve::Cluster;
-use crate::space::nets::of_range;
+use crate::space::nets::{of_range, text};
 use crate::space::{Cube, Field, PacketSet, Range, Space};
 use crate::trace::words::protocol;
-use ipnet::IpNet;
+pub use crate::trace::words::series as list;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -96,7 +96,7 @@ impl Names {
         }
         nodes.dedup();
         // those that are only counted need no words
-        let named = others.iter().take(NAMED).map(|net| network(*net));
+        let named = others.iter().take(NAMED).map(text);
         let mut named: Vec<String> = named.collect();
         named.resize(others.len(), String::new());
         let others = named;
@@ -145,25 +145,9 @@ fn namespace(path: &str) -> &str {
     path.split('/').next().unwrap_or_default()
 }
 
-fn network(net: IpNet) -> String {
-    if net.prefix_len() == net.max_prefix_len() { net.addr().to_string() } else { net.to_string() }
-}
-
 /// `pod a`, `pods a and b`
 pub fn counted(word: &str, names: &[String]) -> String {
     format!("{word}{} {}", if names.len() == 1 { "" } else { "s" }, list(names))
-}
-
-/// `a`, `a and b`, `a, b and c`, `a, b, … and 5 more`
-pub fn list(names: &[String]) -> String {
-    match names {
-        [] => String::new(),
-        [one] => one.clone(),
-        [..] if names.len() > NAMED => {
-            format!("{} and {} more", names[..NAMED - 1].join(", "), names.len() - NAMED + 1)
-        }
-        [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
-    }
 }
 
 /// What a set of packets is told by.

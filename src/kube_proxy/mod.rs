@@ -52,7 +52,7 @@ impl Kind {
 }
 
 /// Whether kube-proxy has anything to do with a service.
-fn is_served(service: &Service) -> bool {
+pub fn is_served(service: &Service) -> bool {
     &*service.kind != "ExternalName" && !service.of_another_proxy
 }
 

@@ -148,7 +148,7 @@ fn message(text: &str) -> String {
 }
 
 /// Text of one line, for content and for attributes in double quotes.
-fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     markup(&printable(text))
 }
 

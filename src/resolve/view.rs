@@ -119,6 +119,16 @@ pub struct WorkloadEndpoint {
     pub at: Location,
 }
 
+impl WorkloadEndpoint {
+    /// Whether some policy governs traffic in a direction.
+    pub fn has_policies(&self, direction: Direction) -> bool {
+        self.tiers.iter().any(|tier| match direction {
+            Direction::Ingress => !tier.ingress.is_empty(),
+            Direction::Egress => !tier.egress.is_empty(),
+        })
+    }
+}
+
 /// Quality-of-service controls that iptables enforces; 0 means none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Qos {

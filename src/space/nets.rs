@@ -21,6 +21,11 @@ pub fn number_to_address(value: u128, family: Family) -> IpAddr {
     }
 }
 
+/// A network in words; an address if it is only one.
+pub fn text(net: &IpNet) -> String {
+    if net.prefix_len() == net.max_prefix_len() { net.addr().to_string() } else { net.to_string() }
+}
+
 /// First and last address of a net.
 pub fn range(net: IpNet) -> Range {
     (number(net.network()), number(net.broadcast()))

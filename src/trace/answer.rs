@@ -6,7 +6,7 @@ use crate::diagnostic::FileId;
 use crate::diagnostic::render::printable;
 use crate::emit::origin;
 use crate::emit::{saved_match, saved_rule};
-use crate::ir::{Family, Origin, Rule, TableName};
+use crate::ir::{Family, Rule, TableName};
 use crate::kernel::symbolic::{Doubt, Fate};
 use crate::kube_proxy::Kind;
 use crate::space::Field;
@@ -229,13 +229,7 @@ fn list(all: &[String]) -> String {
 }
 
 fn reason(step: &Step<'_>, names: Names<'_>) -> String {
-    // what stands for no rule of a policy says in its own words what it is there for
-    let phrase = match (&step.rule.origin, step.rule.comments.first()) {
-        (Origin::Policy(_) | Origin::Profile(..) | Origin::Config(_), _) | (_, None) => {
-            origin::phrase(&step.rule.origin)
-        }
-        (_, Some(comment)) => format!("\"{comment}\""),
-    };
+    let phrase = step.reason();
     match step.rule.origin.at().filter(|at| at.line > 0) {
         Some(at) => {
             format!("{}, {}:{}:{}", printable(&phrase), printable(&names(at.file)), at.line, at.column)

@@ -123,17 +123,7 @@ pub fn values(space: &mut Space, mut set: PacketSet, field: Field) -> Vec<Range>
 
 fn listed(ranges: &[Range], family: Family) -> String {
     let all: Vec<String> =
-        ranges
-            .iter()
-            .flat_map(|range| nets::of_range(*range, family))
-            .map(|net| {
-                if net.prefix_len() == net.max_prefix_len() {
-                    net.addr().to_string()
-                } else {
-                    net.to_string()
-                }
-            })
-            .collect();
+        ranges.iter().flat_map(|range| nets::of_range(*range, family)).map(|net| nets::text(&net)).collect();
     let shown = all[..all.len().min(NAMED)].join(", ");
     match all.len().saturating_sub(NAMED) {
         0 => shown,

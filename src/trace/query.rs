@@ -1,6 +1,7 @@
 //! From one end to the other: which packets meet which fate, and because of which rules.
 
 use super::end::End;
+use crate::emit::origin;
 use crate::felix::verdict_marks;
 use crate::ir::{Action, Family, Origin, Rule, TableName};
 use crate::kernel::conntrack::Connection;
@@ -392,6 +393,16 @@ impl Step<'_> {
             (Origin::Policy(own), Origin::Policy(other)) => own == other,
             (Origin::Profile(own, _), Origin::Profile(other, _)) => own == other,
             _ => false,
+        }
+    }
+
+    /// What the rule is for. What stands for no rule of a policy says so in its own words.
+    pub fn reason(&self) -> String {
+        match (&self.rule.origin, self.rule.comments.first()) {
+            (Origin::Policy(_) | Origin::Profile(..) | Origin::Config(_), _) | (_, None) => {
+                origin::phrase(&self.rule.origin)
+            }
+            (_, Some(comment)) => format!("\"{comment}\""),
         }
     }
 

@@ -2,9 +2,8 @@
 
 use crate::ir::Family;
 use crate::kernel::symbolic::Chosen;
-use crate::space::nets::of_range;
+use crate::space::nets::{of_range, text};
 use crate::space::{Cube, Field, PacketSet, Range, Space};
-use ipnet::IpNet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Ranges that are named before they are only counted.
@@ -58,17 +57,27 @@ fn list(texts: &[String]) -> String {
     }
 }
 
+/// `a`, `a and b`, `a, b and c`, `a, b, … and 5 more`
+pub fn series(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => one.clone(),
+        [..] if names.len() > NAMED => {
+            format!("{} and {} more", names[..NAMED - 1].join(", "), names.len() - NAMED + 1)
+        }
+        [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
+    }
+}
+
 fn texts(field: Field, (first, last): Range, family: Family) -> Vec<String> {
     match field {
-        Field::Destination | Field::Source => of_range((first, last), family).into_iter().map(net).collect(),
+        Field::Destination | Field::Source => {
+            of_range((first, last), family).into_iter().map(|net| text(&net)).collect()
+        }
         Field::Protocol => (first..=last).map(protocol).collect(),
         _ if first == last => vec![first.to_string()],
         _ => vec![format!("{first}-{last}")],
     }
-}
-
-fn net(net: IpNet) -> String {
-    if net.prefix_len() == net.max_prefix_len() { net.addr().to_string() } else { net.to_string() }
 }
 
 /// What translation may choose: `10.0.0.1-10.0.0.5 port 80-90`.

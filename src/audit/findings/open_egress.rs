@@ -5,6 +5,7 @@ use super::{Because, Context, Found, diagnostic};
 use crate::audit::targets::Kind;
 use crate::audit::words::list;
 use crate::diagnostic::{Confidence, Severity};
+use crate::model::calico::Direction;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -33,9 +34,7 @@ pub fn find(context: &Context<'_, '_>) -> Vec<Found> {
             message,
         )
         .help("select them with a policy of type `Egress` that allows what they need");
-        let no_policy = |pod: &&crate::resolve::view::WorkloadEndpoint| {
-            pod.tiers.iter().all(|tier| tier.egress.is_empty())
-        };
+        let no_policy = |pod: &&crate::resolve::view::WorkloadEndpoint| !pod.has_policies(Direction::Egress);
         let (without, with): (Vec<_>, Vec<_>) = pods.into_iter().partition(no_policy);
         let names = |pods: &[&crate::resolve::view::WorkloadEndpoint]| {
             list(&pods.iter().map(|pod| format!("`{}`", pod.pod)).collect::<Vec<_>>())

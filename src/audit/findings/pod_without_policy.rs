@@ -6,15 +6,14 @@ use crate::audit::targets::Kind;
 use crate::audit::walk::End;
 use crate::audit::words::list;
 use crate::diagnostic::Severity;
+use crate::model::calico::Direction;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Finds it: once for each service.
 pub fn find(context: &Context<'_, '_>) -> Vec<Found> {
     let mut without: BTreeSet<(usize, &str, &str)> = BTreeSet::new();
     for (number, node) in context.nodes.iter().enumerate() {
-        let open = |pod: &&crate::resolve::view::WorkloadEndpoint| {
-            pod.tiers.iter().all(|tier| tier.ingress.is_empty())
-        };
+        let open = |pod: &&crate::resolve::view::WorkloadEndpoint| !pod.has_policies(Direction::Ingress);
         without
             .extend(node.view.workloads.iter().filter(open).map(|pod| (number, &*pod.namespace, &*pod.pod)));
     }

@@ -3,7 +3,7 @@
 
 use super::{Because, Context, Found, diagnostic};
 use crate::audit::exposure::{Exposure, Verdict};
-use crate::audit::targets::Kind;
+use crate::audit::targets::{Kind, source_ranges};
 use crate::audit::words::{list, network};
 use crate::diagnostic::Severity;
 use crate::space::nets::fewest;
@@ -11,17 +11,12 @@ use ipnet::IpNet;
 
 /// Finds it: once for each port.
 pub fn find(context: &Context<'_, '_>) -> Vec<Found> {
-    let services = &context.cluster.resources().services;
     let mut found: Vec<Found> = Vec::new();
     for (_, exposure, target, interface) in context.to_internet() {
         if target.kind != Kind::NodePort || exposure.verdict == Verdict::Blocked {
             continue;
         }
-        let of_it = |service: &&crate::model::core::Service| {
-            *format!("{}/{}", service.meta.namespace, service.meta.name) == *target.of
-        };
-        let Some(service) = services.iter().find(of_it) else { continue };
-        let allowed: Vec<IpNet> = service.load_balancer_source_ranges.iter().map(|net| net.value).collect();
+        let allowed = source_ranges(context.cluster, target);
         if allowed.is_empty() || inside(exposure, &allowed) {
             continue;
         }
