@@ -1,11 +1,11 @@
 //! Pieces of lines of a packed text, for excerpts.
 //!
-//! Nothing can be sought in packed text, so it is read forward from the last place; asked for in reading order, all
-//! places together cost one pass. An earlier place begins it anew.
+//! Nothing can be sought in packed text, so it is read forward, and the last of it is kept: places that are asked for
+//! about in reading order cost one pass together. A much earlier place begins it anew.
 
 use super::find::Contents;
 use super::packed::Unpacked;
-use std::io::{BufRead, BufReader, Cursor, Read};
+use std::io::{Cursor, Read};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -27,11 +27,22 @@ struct State {
     last: Option<((u32, u32, usize), Vec<u8>)>,
 }
 
+/// Bytes that are kept behind what was read last.
+const KEPT: usize = if cfg!(test) { 100 } else { 1 << 20 };
+
+/// Bytes that are read at a time.
+const STEP: u64 = if cfg!(test) { 30 } else { 256 << 10 };
+
 struct Reading {
-    text: BufReader<Box<dyn Read + Send>>,
-    /// of the next byte, 1-based; columns are code points
-    line: u32,
-    column: u32,
+    text: Box<dyn Read + Send>,
+    /// what was read last
+    window: Vec<u8>,
+    /// line and column of its first byte, 1-based; columns are code points
+    start: (u32, u32),
+    /// those of the byte after it
+    end: (u32, u32),
+    /// nothing comes after it
+    ended: bool,
 }
 
 impl std::fmt::Debug for PackedLines {
@@ -58,7 +69,7 @@ impl PackedLines {
         {
             return Some(bytes.clone());
         }
-        if state.reading.as_ref().is_none_or(|it| (it.line, it.column) > (line, column)) {
+        if state.reading.as_ref().is_none_or(|it| it.start > (line, column)) {
             state.reading = Some(Reading::new(&self.source)?);
         }
         let bytes = state.reading.as_mut()?.read(line, column, limit)?;
@@ -73,56 +84,118 @@ impl Reading {
             Source::File(path) => Unpacked::new(std::fs::File::open(path).ok()?),
             Source::Bytes(bytes) => Unpacked::new(Cursor::new(bytes.clone())),
         };
-        let text = text.ok()?.text;
-        let mut text = BufReader::with_capacity(64 << 10, text);
-        if text.fill_buf().ok()?.starts_with(b"\xEF\xBB\xBF") {
-            text.consume(3);
-        }
-        Some(Reading { text, line: 1, column: 1 })
+        let mut text = text.ok()?.text;
+        let mut window = Vec::new();
+        text.by_ref().take(STEP).read_to_end(&mut window).ok()?;
+        let mark = if window.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
+        window.drain(..mark);
+        let (ended, end) = (window.is_empty(), after((1, 1), &window));
+        Some(Reading { text, window, start: (1, 1), end, ended })
     }
 
+    /// At most `limit` bytes from a place on that is not before the window.
     fn read(&mut self, line: u32, column: u32, limit: usize) -> Option<Vec<u8>> {
-        while self.line < line {
-            if self.text.skip_until(b'\n').ok()? == 0 {
-                return None;
+        while self.end < (line, column) {
+            if !self.more(KEPT)? {
+                // past the line's end there is nothing, past the last line no line
+                return (self.end.0 == line).then(Vec::new);
             }
-            (self.line, self.column) = (self.line + 1, 1);
         }
-        loop {
-            let buffer = self.text.fill_buf().ok()?;
-            if buffer.is_empty() {
-                break;
-            }
-            let mut used = 0;
-            // what is left of a character is no column
-            while let Some(byte) = buffer.get(used)
-                && *byte != b'\n'
-                && (self.column < column || byte & 0xC0 == 0x80)
+        let at = loop {
+            let at = self.find(line, column);
+            let rest = &self.window[at..];
+            if rest.len() >= limit
+                || memchr::memchr(b'\n', rest).is_some()
+                || !self.more(KEPT.max(rest.len()))?
             {
-                self.column += u32::from(byte & 0xC0 != 0x80);
-                used += 1;
+                break self.find(line, column);
             }
-            let stopped = used < buffer.len();
-            self.text.consume(used);
-            if stopped {
-                break;
+        };
+        let rest = &self.window[at..];
+        let len = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        // the text may end in a line break, after which there is no line
+        let is_line = !rest.is_empty() || column > 1;
+        is_line.then(|| rest[..len.min(limit)].to_vec())
+    }
+
+    /// Reads on, and keeps some of what is there. Whether there was more.
+    fn more(&mut self, kept: usize) -> Option<bool> {
+        if self.ended {
+            return Some(false);
+        }
+        let old = self.window.len().saturating_sub(kept);
+        self.start = after(self.start, &self.window[..old]);
+        self.window.drain(..old);
+        let known = self.window.len();
+        self.ended = self.text.by_ref().take(STEP).read_to_end(&mut self.window).ok()? == 0;
+        self.end = after(self.end, &self.window[known..]);
+        Some(!self.ended)
+    }
+
+    /// Where a place is in the window, or the end of its line.
+    fn find(&self, line: u32, column: u32) -> usize {
+        let (mut at, mut here) = (0, self.start);
+        while here.0 < line {
+            let Some(len) = memchr::memchr(b'\n', &self.window[at..]) else { return self.window.len() };
+            (at, here) = (at + len + 1, (here.0 + 1, 1));
+        }
+        // what is left of a character is no column
+        while let Some(byte) = self.window.get(at)
+            && *byte != b'\n'
+            && (here.1 < column || byte & 0xC0 == 0x80)
+        {
+            here.1 += u32::from(byte & 0xC0 != 0x80);
+            at += 1;
+        }
+        at
+    }
+}
+
+/// The place after some bytes.
+fn after((line, column): (u32, u32), bytes: &[u8]) -> (u32, u32) {
+    let columns = |bytes: &[u8]| bytes.iter().filter(|byte| *byte & 0xC0 != 0x80).count() as u32;
+    match memchr::memrchr(b'\n', bytes) {
+        Some(last) => {
+            let breaks = memchr::memchr_iter(b'\n', bytes).count() as u32;
+            (line + breaks, 1 + columns(&bytes[last + 1..]))
+        }
+        None => (line, column + columns(bytes)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::io::Write;
+
+    fn gzip(text: &str) -> Vec<u8> {
+        let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        out.write_all(text.as_bytes()).unwrap();
+        out.finish().unwrap()
+    }
+
+    /// What is there, found by counting.
+    fn plain(text: &str, line: u32, column: u32, limit: usize) -> Option<Vec<u8>> {
+        let own = text.split('\n').nth(line as usize - 1)?;
+        // after the last line break there is no line
+        let is_line = column > 1 || !own.is_empty() || text.split('\n').count() > line as usize;
+        let rest: String = own.chars().skip(column as usize - 1).collect();
+        is_line.then(|| rest.as_bytes()[..rest.len().min(limit)].to_vec())
+    }
+
+    proptest! {
+        #[test]
+        fn any_place_is_read_in_any_order(
+            text in "([a-zé\u{1F600}]{0,60}\n?){0,12}",
+            places in prop::collection::vec((1u32..14, 1u32..90, 1usize..50), 1..20),
+        ) {
+            let packed = gzip(&text);
+            let lines = PackedLines::new(Contents::Bytes(packed.as_slice().into()));
+            for (line, column, limit) in places {
+                let found = lines.read(line, column, limit);
+                prop_assert_eq!(found, plain(&text, line, column, limit), "{}:{} of {:?}", line, column, text);
             }
         }
-        if self.column < column {
-            // the column's own first byte was passed over as the last one of those before
-            return Some(Vec::new());
-        }
-        let mut bytes = Vec::new();
-        self.text.by_ref().take(limit as u64).read_until(b'\n', &mut bytes).ok()?;
-        if bytes.is_empty() {
-            return None;
-        }
-        if bytes.last() == Some(&b'\n') {
-            bytes.pop();
-            (self.line, self.column) = (self.line + 1, 1);
-        } else {
-            self.column += bytes.iter().filter(|byte| *byte & 0xC0 != 0x80).count() as u32;
-        }
-        Some(bytes)
     }
 }
