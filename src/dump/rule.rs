@@ -4,10 +4,7 @@ use super::fault::{Fault, head};
 use super::line::Word;
 use super::option::{Opt, is_not, is_option, settings};
 use super::{matches, target, values};
-use crate::ir::{Action, Match, Matcher, Origin, Protocol, Rule, Side};
-
-/// Characters of a rule hash, which Felix's first comment carries.
-const HASH: usize = 16;
+use crate::ir::{Action, Match, Matcher, Origin, Protocol, Rule, RuleHash, Side};
 
 /// What stands at the front of a rule, and needs no module.
 #[derive(Clone, Copy)]
@@ -222,11 +219,9 @@ impl<'t, 'w> Reader<'t, 'w> {
     }
 
     fn comment(&mut self, text: &str) {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
-        let hash = text.strip_prefix("cali:").filter(|hash| hash.len() == HASH && hash.bytes().all(plain));
-        match hash {
-            Some(hash) if self.first_comment => self.rule.hash = Some(hash.into()),
-            _ => self.rule.comments.push(text.into()),
+        match text.strip_prefix("cali:").and_then(RuleHash::parse) {
+            Some(hash) if self.first_comment => self.rule.hash = Some(hash),
+            _ => self.rule.comments.push(text.to_owned().into()),
         }
         self.first_comment = false;
     }

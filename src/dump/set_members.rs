@@ -88,7 +88,7 @@ impl Draft<'_> {
                 }
                 .into(),
             ),
-            "hash:ip,port" => Members::Ports(self.each(|text| port_member(text, v4))?),
+            "hash:ip,port" => Members::Ports(self.each(|text| port_member(text, v4))?.into()),
             _ => return None,
         };
         Some(IpSet { name: self.create.name.into(), family, max_elements, members, meaning: None })

@@ -4,7 +4,8 @@
 //! `felix/iptables/match_builder.go:71`, `felix/iptables/actions.go:30`, v3.32.1.
 
 use super::text::{
-    address, choice, conntrack_states, dashed, endpoints, own_port, ports, probability, to_ports,
+    address, choice, conntrack_states, dashed, endpoints, hex, number, own_port, ports, probability,
+    to_ports, words,
 };
 use crate::ir::{
     Action, Address, Family, MarkSpelling, Match, Matcher, Protocol, RejectWith, Rule, SetLookup, Side,
@@ -29,7 +30,12 @@ pub fn body(out: &mut String, rule: &Rule, family: Family) {
 /// Appends a comment with every character outside `[\w @%+=:,./-]` replaced by `_`, cut to 256
 /// bytes (`felix/iptables/renderer.go:115`, v3.32.1).
 fn escaped_comment(out: &mut String, comment: &str) {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_ @%+=:,./-".contains(c);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_ @%+=:,./-".contains(&byte);
+    if comment.len() <= 256 && comment.bytes().all(plain) {
+        out.push_str(comment);
+        return;
+    }
+    let plain = |c: char| u8::try_from(c).is_ok_and(plain);
     out.extend(comment.chars().map(|c| if plain(c) { c } else { '_' }).take(256));
 }
 
@@ -48,9 +54,12 @@ pub fn action(out: &mut String, action: &Action) {
 
 fn matching(out: &mut String, condition: &Match, family: Family) {
     let not = if condition.negated { "! " } else { "" };
-    let _ = match &condition.on {
-        Matcher::Protocol(Protocol::Name(name)) => write!(out, "{not}-p {name}"),
-        Matcher::Protocol(Protocol::Number(number)) => write!(out, "{not}-p {number}"),
+    match &condition.on {
+        Matcher::Protocol(Protocol::Name(name)) => words(out, [not, "-p ", name]),
+        Matcher::Protocol(Protocol::Number(protocol)) => {
+            words(out, [not, "-p "]);
+            number(out, u64::from(*protocol));
+        }
         Matcher::Address(side, ranges) => {
             out.push_str(not);
             out.push_str(match side {
@@ -68,23 +77,18 @@ fn matching(out: &mut String, condition: &Match, family: Family) {
                     Address::Host(host) => address(out, *host),
                 }
             }
-            Ok(())
         }
-        Matcher::InInterface(name) => write!(out, "{not}--in-interface {name}"),
-        Matcher::OutInterface(name) => write!(out, "{not}--out-interface {name}"),
+        Matcher::InInterface(name) => words(out, [not, "--in-interface ", name]),
+        Matcher::OutInterface(name) => words(out, [not, "--out-interface ", name]),
         Matcher::Ports(side, ranges) => {
             let word = match side {
                 Side::Source => "source",
                 Side::Destination => "destination",
             };
-            let _ = write!(out, "-m multiport {not}--{word}-ports ");
+            words(out, ["-m multiport ", not, "--", word, "-ports "]);
             ports(out, ranges);
-            Ok(())
         }
-        Matcher::Port(side, first, last) => {
-            own_port(out, *side, (*first, *last), not);
-            Ok(())
-        }
+        Matcher::Port(side, first, last) => own_port(out, *side, (*first, *last), not),
         Matcher::Set(name, lookup) => {
             let lookup = match lookup {
                 SetLookup::Source => "src",
@@ -92,30 +96,30 @@ fn matching(out: &mut String, condition: &Match, family: Family) {
                 SetLookup::SourcePort => "src,src",
                 SetLookup::DestinationPort => "dst,dst",
             };
-            write!(out, "-m set {not}--match-set {name} {lookup}")
+            words(out, ["-m set ", not, "--match-set ", name, " ", lookup]);
         }
         Matcher::Icmp(kind, code) => {
-            let _ = match family {
-                Family::V4 => write!(out, "-m icmp {not}--icmp-type {kind}"),
-                Family::V6 => write!(out, "-m icmp6 {not}--icmpv6-type {kind}"),
-            };
-            match code {
-                Some(code) => write!(out, "/{code}"),
-                None => Ok(()),
+            match family {
+                Family::V4 => words(out, ["-m icmp ", not, "--icmp-type "]),
+                Family::V6 => words(out, ["-m icmp6 ", not, "--icmpv6-type "]),
+            }
+            number(out, u64::from(*kind));
+            if let Some(code) = code {
+                out.push('/');
+                number(out, u64::from(*code));
             }
         }
         Matcher::Mark { value, mask, spelling } => {
-            let _ = write!(out, "-m mark {not}--mark ");
+            words(out, ["-m mark ", not, "--mark "]);
             mark(out, *value, *mask, *spelling);
-            Ok(())
         }
         Matcher::ConnectionMark { value, mask } => {
-            write!(out, "-m connmark {not}--mark {value:#x}/{mask:#x}")
+            words(out, ["-m connmark ", not, "--mark "]);
+            mark(out, *value, *mask, MarkSpelling::Hex);
         }
         Matcher::Conntrack(states) => {
-            let _ = write!(out, "-m conntrack {not}--ctstate ");
+            words(out, ["-m conntrack ", not, "--ctstate "]);
             conntrack_states(out, *states);
-            Ok(())
         }
         Matcher::LocalAddress { side, limit_iface_out } => {
             let word = match side {
@@ -123,88 +127,97 @@ fn matching(out: &mut String, condition: &Match, family: Family) {
                 Side::Destination => "dst",
             };
             let limit = if *limit_iface_out { " --limit-iface-out" } else { "" };
-            write!(out, "-m addrtype {not}--{word}-type LOCAL{limit}")
+            words(out, ["-m addrtype ", not, "--", word, "-type LOCAL", limit]);
         }
-        Matcher::ReversePathFails => write!(out, "-m rpfilter --invert --validmark"),
+        Matcher::ReversePathFails => out.push_str("-m rpfilter --invert --validmark"),
         Matcher::Limit { rate, burst } => {
-            let _ = write!(out, "-m limit --limit {rate}");
-            match burst {
-                Some(burst) => write!(out, " --limit-burst {burst}"),
-                None => Ok(()),
+            words(out, ["-m limit --limit ", rate]);
+            if let Some(burst) = burst {
+                out.push_str(" --limit-burst ");
+                number(out, u64::from(*burst));
             }
         }
-        Matcher::TcpSyn => write!(out, "-m tcp {not}--tcp-flags FIN,SYN,RST,ACK SYN"),
+        Matcher::TcpSyn => words(out, ["-m tcp ", not, "--tcp-flags FIN,SYN,RST,ACK SYN"]),
         Matcher::ConnectionsAbove(limit) => {
-            write!(out, "-m connlimit --connlimit-above {limit} --connlimit-mask 0")
+            out.push_str("-m connlimit --connlimit-above ");
+            number(out, *limit);
+            out.push_str(" --connlimit-mask 0");
         }
         Matcher::Random(count) => {
-            let _ = write!(out, "-m statistic --mode random {not}--probability ");
+            words(out, ["-m statistic --mode random ", not, "--probability "]);
             probability(out, *count);
-            Ok(())
         }
-        Matcher::OtherLimit { text, .. } | Matcher::Other(text) => write!(out, "{text}"),
-    };
+        Matcher::OtherLimit { text, .. } | Matcher::Other(text) => out.push_str(text),
+    }
 }
 
 fn mark(out: &mut String, value: u32, mask: u32, spelling: MarkSpelling) {
-    let _ = match spelling {
-        MarkSpelling::Clear => write!(out, "{value}/{mask:#x}"),
-        MarkSpelling::Hex => write!(out, "{value:#x}/{mask:#x}"),
-    };
+    match spelling {
+        MarkSpelling::Clear => number(out, u64::from(value)),
+        MarkSpelling::Hex => hex(out, value),
+    }
+    out.push('/');
+    hex(out, mask);
 }
 
 /// Appends `80-90`, also where both are the same: a range of ports is text to Felix
 /// (`felix/rules/nat.go:55`, v3.32.1).
 fn both(out: &mut String, (first, last): (u16, u16)) {
-    let _ = write!(out, "{first}-{last}");
+    number(out, u64::from(first));
+    out.push('-');
+    number(out, u64::from(last));
 }
 
 fn acting(out: &mut String, action: &Action) {
-    let _ = match action {
-        Action::Accept => write!(out, "--jump ACCEPT"),
-        Action::Drop => write!(out, "--jump DROP"),
-        Action::Reject(RejectWith::PortUnreachable) => write!(out, "--jump REJECT"),
+    match action {
+        Action::Accept => out.push_str("--jump ACCEPT"),
+        Action::Drop => out.push_str("--jump DROP"),
+        Action::Reject(RejectWith::PortUnreachable) => out.push_str("--jump REJECT"),
         // Felix's connection limit is one fragment with a short option in it
-        Action::Reject(RejectWith::TcpReset) => write!(out, "-j REJECT --reject-with tcp-reset"),
-        Action::Reject(RejectWith::Error(error)) => write!(out, "--jump REJECT --reject-with {error}"),
-        Action::Return => write!(out, "--jump RETURN"),
-        Action::Jump(chain) => write!(out, "--jump {chain}"),
-        Action::Goto(chain) => write!(out, "--goto {chain}"),
+        Action::Reject(RejectWith::TcpReset) => out.push_str("-j REJECT --reject-with tcp-reset"),
+        Action::Reject(RejectWith::Error(error)) => words(out, ["--jump REJECT --reject-with ", error]),
+        Action::Return => out.push_str("--jump RETURN"),
+        Action::Jump(chain) => words(out, ["--jump ", chain]),
+        Action::Goto(chain) => words(out, ["--goto ", chain]),
         Action::Mark { value, mask: bits, spelling } => {
             // `--set-mark` replaces the bits of the value as well
             let turns_over = value & !bits != 0;
             out.push_str(if turns_over { "--jump MARK --set-xmark " } else { "--jump MARK --set-mark " });
             mark(out, *value, *bits, *spelling);
-            Ok(())
         }
-        Action::NoTrack => write!(out, "--jump NOTRACK"),
-        Action::Log { prefix } => write!(out, "--jump LOG --log-prefix \"{prefix}: \" --log-level 5"),
+        Action::NoTrack => out.push_str("--jump NOTRACK"),
+        Action::Log { prefix } => {
+            words(out, ["--jump LOG --log-prefix \"", prefix, ": \" --log-level 5"]);
+        }
         Action::NfLog { group, prefix, size, range } => {
             let word = if *range { "range" } else { "size" };
-            write!(out, "--jump NFLOG --nflog-group {group} --nflog-prefix {prefix} --nflog-{word} {size}")
+            out.push_str("--jump NFLOG --nflog-group ");
+            number(out, u64::from(*group));
+            words(out, [" --nflog-prefix ", prefix, " --nflog-", word, " "]);
+            number(out, u64::from(*size));
         }
         Action::ConnectionMark(_) | Action::Redirect(_) | Action::NetMap(_) => {
             out.push_str("--jump ");
-            super::save::foreign(out, action)
+            super::save::foreign(out, action);
         }
         Action::Dnat(to) => {
             out.push_str("--jump DNAT --to-destination ");
             endpoints(out, to, dashed);
             choice(out, to);
-            Ok(())
         }
         Action::Snat(to) => {
             out.push_str("--jump SNAT --to-source ");
             endpoints(out, to, both);
             choice(out, to);
-            Ok(())
         }
         Action::Masquerade(to) => {
             out.push_str("--jump MASQUERADE");
             to_ports(out, to, both);
-            Ok(())
         }
-        Action::Dscp(value) => write!(out, "--jump DSCP --set-dscp {value}"),
-        Action::Neutral(text) | Action::Other(text) => write!(out, "--jump {text}"),
-    };
+        Action::Dscp(value) => {
+            out.push_str("--jump DSCP --set-dscp ");
+            number(out, u64::from(*value));
+        }
+        Action::Neutral(text) | Action::Other(text) => words(out, ["--jump ", text]),
+    }
 }

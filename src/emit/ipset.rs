@@ -60,7 +60,7 @@ pub fn each_member(set: &IpSet, mut visit: impl FnMut(&str)) {
             }
         }
         (Members::Ports(ports), _) => {
-            for member in ports {
+            for member in &**ports {
                 visit(&|out| {
                     host(out, member.address);
                     out.push(',');

@@ -139,7 +139,7 @@ impl Serialize for RuleJson<'_> {
         save::body(&mut text, self.rule, self.family, self.expand);
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("text", text.trim_start())?;
-        map.serialize_entry("hash", &self.rule.hash)?;
+        map.serialize_entry("hash", &self.rule.hash.as_deref())?;
         map.serialize_entry("origin", &OriginJson(&self.rule.origin, self.file_name))?;
         map.end()
     }

@@ -13,4 +13,6 @@ pub mod save;
 pub(crate) mod text;
 mod walk;
 
-pub use walk::{Dialect, saved_match, saved_rule, write_chain, write_chains, write_rules};
+pub use walk::{
+    Dialect, Part, begin_table, end_table, is_alike, parts, saved_match, saved_rule, write_chain, write_rules,
+};

@@ -4,7 +4,8 @@
 //! come first in a fixed order; the other matches keep the order in which they were given.
 
 use super::text::{
-    address, choice, conntrack_states, dashed, endpoints, own_port, ports, probability, to_ports,
+    address, choice, conntrack_states, dashed, endpoints, hex, number, own_port, ports, probability,
+    to_ports, words,
 };
 use crate::ir::{
     Action, Address, ConnectionMark, Family, Match, Matcher, Protocol, RejectWith, Rule, SetLookup, Side,
@@ -35,7 +36,7 @@ pub fn body(out: &mut String, rule: &Rule, family: Family, expand: usize) {
     let mut first = |wanted: fn(&Matcher) -> Option<(&'static str, &str)>| {
         for condition in &rule.matches {
             if let Some((flag, name)) = wanted(&condition.on) {
-                let _ = write!(out, " {}{flag} {name}", not(condition));
+                words(out, [" ", not(condition), flag, " ", name]);
             }
         }
     };
@@ -57,7 +58,7 @@ pub fn body(out: &mut String, rule: &Rule, family: Family, expand: usize) {
         }
     }
     if let Some(hash) = &rule.hash {
-        let _ = write!(out, " -m comment --comment \"cali:{hash}\"");
+        words(out, [" -m comment --comment \"cali:", hash, "\""]);
     }
     for comment in &rule.comments {
         out.push_str(" -m comment --comment");
@@ -98,50 +99,51 @@ fn address_match(out: &mut String, side: Side, range: Address, negated: bool) {
         Side::Source => "-s",
         Side::Destination => "-d",
     };
-    let _ = write!(out, " {}{flag} ", if negated { "! " } else { "" });
+    words(out, [" ", if negated { "! " } else { "" }, flag, " "]);
     address(out, net.addr());
-    let _ = write!(out, "/{}", net.prefix_len());
+    out.push('/');
+    number(out, u64::from(net.prefix_len()));
 }
 
 fn protocol_match(out: &mut String, protocol: &Protocol, negated: bool) {
     let not = if negated { "! " } else { "" };
-    let _ = match protocol.number() {
+    match (protocol.number(), protocol) {
         // protocol 0 is the absence of a match
-        Some(0) => Ok(()),
-        Some(number) => match Protocol::name_of(number) {
-            Some(name) => write!(out, " {not}-p {name}"),
-            None => write!(out, " {not}-p {number}"),
+        (Some(0), _) => {}
+        (Some(known), _) => match Protocol::name_of(known) {
+            Some(name) => words(out, [" ", not, "-p ", name]),
+            None => {
+                words(out, [" ", not, "-p "]);
+                number(out, u64::from(known));
+            }
         },
-        None => match protocol {
-            Protocol::Name(name) => write!(out, " {not}-p {name}"),
-            Protocol::Number(number) => write!(out, " {not}-p {number}"),
-        },
-    };
+        (None, Protocol::Name(name)) => words(out, [" ", not, "-p ", name]),
+        (None, Protocol::Number(own)) => {
+            words(out, [" ", not, "-p "]);
+            number(out, u64::from(*own));
+        }
+    }
 }
 
 fn matching(out: &mut String, condition: &Match, family: Family, protocol: &str, joins: bool) {
     let not = not(condition);
-    let _ = match &condition.on {
+    match &condition.on {
         // these have a place of their own at the front
-        Matcher::Protocol(_) | Matcher::Address(..) | Matcher::InInterface(_) | Matcher::OutInterface(_) => {
-            Ok(())
-        }
+        Matcher::Protocol(_) | Matcher::Address(..) | Matcher::InInterface(_) | Matcher::OutInterface(_) => {}
         Matcher::Ports(side, ranges) => {
             let word = match side {
                 Side::Source => "sports",
                 Side::Destination => "dports",
             };
-            let _ = write!(out, " -m multiport {not}--{word} ");
+            words(out, [" -m multiport ", not, "--", word, " "]);
             ports(out, ranges);
-            Ok(())
         }
         Matcher::Port(side, first, last) => {
             if !joins {
-                let _ = write!(out, " -m {protocol}");
+                words(out, [" -m ", protocol]);
             }
             out.push(' ');
             own_port(out, *side, (*first, *last), not);
-            Ok(())
         }
         Matcher::Set(name, lookup) => {
             let lookup = match lookup {
@@ -150,29 +152,36 @@ fn matching(out: &mut String, condition: &Match, family: Family, protocol: &str,
                 SetLookup::SourcePort => "src,src",
                 SetLookup::DestinationPort => "dst,dst",
             };
-            write!(out, " -m set {not}--match-set {name} {lookup}")
+            words(out, [" -m set ", not, "--match-set ", name, " ", lookup]);
         }
         Matcher::Icmp(kind, code) => {
-            let _ = match (family, kind) {
-                (Family::V4, 255) => write!(out, " -m icmp {not}--icmp-type any"),
-                (Family::V4, kind) => write!(out, " -m icmp {not}--icmp-type {kind}"),
-                (Family::V6, kind) => write!(out, " -m icmp6 {not}--icmpv6-type {kind}"),
-            };
-            match code {
-                Some(code) if !(family == Family::V4 && *kind == 255) => write!(out, "/{code}"),
-                _ => Ok(()),
+            match family {
+                Family::V4 => words(out, [" -m icmp ", not, "--icmp-type "]),
+                Family::V6 => words(out, [" -m icmp6 ", not, "--icmpv6-type "]),
+            }
+            if family == Family::V4 && *kind == 255 {
+                out.push_str("any");
+                return;
+            }
+            number(out, u64::from(*kind));
+            if let Some(code) = code {
+                out.push('/');
+                number(out, u64::from(*code));
             }
         }
         Matcher::Mark { value, mask, .. } | Matcher::ConnectionMark { value, mask } => {
             let is_own = matches!(condition.on, Matcher::Mark { .. });
             let module = if is_own { "mark" } else { "connmark" };
-            let _ = write!(out, " -m {module} {not}--mark {value:#x}");
-            if *mask != u32::MAX { write!(out, "/{mask:#x}") } else { Ok(()) }
+            words(out, [" -m ", module, " ", not, "--mark "]);
+            hex(out, *value);
+            if *mask != u32::MAX {
+                out.push('/');
+                hex(out, *mask);
+            }
         }
         Matcher::Conntrack(states) => {
-            let _ = write!(out, " -m conntrack {not}--ctstate ");
+            words(out, [" -m conntrack ", not, "--ctstate "]);
             conntrack_states(out, *states);
-            Ok(())
         }
         Matcher::LocalAddress { side, limit_iface_out } => {
             let word = match side {
@@ -180,32 +189,33 @@ fn matching(out: &mut String, condition: &Match, family: Family, protocol: &str,
                 Side::Destination => "dst",
             };
             let limit = if *limit_iface_out { " --limit-iface-out" } else { "" };
-            write!(out, " -m addrtype {not}--{word}-type LOCAL{limit}")
+            words(out, [" -m addrtype ", not, "--", word, "-type LOCAL", limit]);
         }
-        Matcher::ReversePathFails => write!(out, " -m rpfilter --validmark --invert"),
+        Matcher::ReversePathFails => out.push_str(" -m rpfilter --validmark --invert"),
         Matcher::Limit { rate, burst } => {
             out.push_str(" -m limit --limit ");
             limit_rate(out, rate);
-            match burst {
-                // 5 is the default and is not printed
-                Some(burst) if *burst != 5 => write!(out, " --limit-burst {burst}"),
-                _ => Ok(()),
+            // 5 is the default and is not printed
+            if let Some(burst) = burst.filter(|burst| *burst != 5) {
+                out.push_str(" --limit-burst ");
+                number(out, u64::from(burst));
             }
         }
         Matcher::TcpSyn => {
             out.push_str(if joins { " " } else { " -m tcp " });
-            write!(out, "{not}--tcp-flags FIN,SYN,RST,ACK SYN")
+            words(out, [not, "--tcp-flags FIN,SYN,RST,ACK SYN"]);
         }
         Matcher::ConnectionsAbove(limit) => {
-            write!(out, " -m connlimit --connlimit-above {limit} --connlimit-mask 0 --connlimit-saddr")
+            out.push_str(" -m connlimit --connlimit-above ");
+            number(out, *limit);
+            out.push_str(" --connlimit-mask 0 --connlimit-saddr");
         }
         Matcher::Random(count) => {
-            let _ = write!(out, " -m statistic --mode random {not}--probability ");
+            words(out, [" -m statistic --mode random ", not, "--probability "]);
             probability(out, *count);
-            Ok(())
         }
-        Matcher::OtherLimit { text, .. } | Matcher::Other(text) => write!(out, " {text}"),
-    };
+        Matcher::OtherLimit { text, .. } | Matcher::Other(text) => words(out, [" ", text]),
+    }
 }
 
 /// Appends a rate as the kernel's resolution leaves it: it stores the time between two packets in
@@ -228,91 +238,110 @@ fn limit_rate(out: &mut String, rate: &str) {
     let fits = |ticks: u64| period <= ticks && ticks / period >= ticks % period;
     let finer = UNITS[1..].iter().take_while(|(_, ticks)| fits(*ticks)).count();
     let (name, ticks) = UNITS[finer];
-    let _ = write!(out, "{}/{name}", ticks / period);
+    number(out, ticks / period);
+    words(out, ["/", name]);
 }
 
 fn acting(out: &mut String, action: &Action, family: Family) {
-    let _ = match action {
-        Action::Accept => write!(out, " -j ACCEPT"),
-        Action::Drop => write!(out, " -j DROP"),
-        Action::Reject(RejectWith::TcpReset) => write!(out, " -j REJECT --reject-with tcp-reset"),
+    match action {
+        Action::Accept => out.push_str(" -j ACCEPT"),
+        Action::Drop => out.push_str(" -j DROP"),
+        Action::Reject(RejectWith::TcpReset) => out.push_str(" -j REJECT --reject-with tcp-reset"),
         Action::Reject(RejectWith::PortUnreachable) => {
             let answer = match family {
                 Family::V4 => "icmp-port-unreachable",
                 Family::V6 => "icmp6-port-unreachable",
             };
-            write!(out, " -j REJECT --reject-with {answer}")
+            words(out, [" -j REJECT --reject-with ", answer]);
         }
-        Action::Reject(RejectWith::Error(error)) => write!(out, " -j REJECT --reject-with {error}"),
-        Action::Return => write!(out, " -j RETURN"),
-        Action::Jump(chain) => write!(out, " -j {chain}"),
-        Action::Goto(chain) => write!(out, " -g {chain}"),
-        Action::Mark { value, mask, .. } => write!(out, " -j MARK --set-xmark {value:#x}/{mask:#x}"),
-        Action::NoTrack => write!(out, " -j NOTRACK"),
+        Action::Reject(RejectWith::Error(error)) => words(out, [" -j REJECT --reject-with ", error]),
+        Action::Return => out.push_str(" -j RETURN"),
+        Action::Jump(chain) => words(out, [" -j ", chain]),
+        Action::Goto(chain) => words(out, [" -g ", chain]),
+        Action::Mark { value, mask, .. } => {
+            out.push_str(" -j MARK --set-xmark ");
+            masked(out, *value, *mask);
+        }
+        Action::NoTrack => out.push_str(" -j NOTRACK"),
         Action::Log { prefix } => {
             out.push_str(" -j LOG --log-prefix");
             quoted(out, cut(&format!("{prefix}: "), LOG_PREFIX));
-            write!(out, " --log-level 5")
+            out.push_str(" --log-level 5");
         }
         Action::NfLog { group, prefix, size, range } => {
             out.push_str(" -j NFLOG --nflog-prefix");
             quoted(out, cut(prefix, NFLOG_PREFIX));
             if *group != 0 {
-                let _ = write!(out, " --nflog-group {group}");
+                out.push_str(" --nflog-group ");
+                number(out, u64::from(*group));
             }
-            write!(out, " --nflog-{} {size}", if *range { "range" } else { "size" })
+            words(out, [" --nflog-", if *range { "range" } else { "size" }, " "]);
+            number(out, u64::from(*size));
         }
         Action::ConnectionMark(_) | Action::Redirect(_) | Action::NetMap(_) => {
             out.push_str(" -j ");
-            foreign(out, action)
+            foreign(out, action);
         }
         Action::Dnat(to) => {
             out.push_str(" -j DNAT --to-destination ");
             endpoints(out, to, dashed);
             choice(out, to);
-            Ok(())
         }
         Action::Snat(to) => {
             out.push_str(" -j SNAT --to-source ");
             endpoints(out, to, dashed);
             choice(out, to);
-            Ok(())
         }
         Action::Masquerade(to) => {
             out.push_str(" -j MASQUERADE");
             to_ports(out, to, dashed);
-            Ok(())
         }
-        Action::Dscp(value) => write!(out, " -j DSCP --set-dscp {value:#04x}"),
-        Action::Neutral(text) | Action::Other(text) => write!(out, " -j {text}"),
-    };
+        Action::Dscp(value) => {
+            let _ = write!(out, " -j DSCP --set-dscp {value:#04x}");
+        }
+        Action::Neutral(text) | Action::Other(text) => words(out, [" -j ", text]),
+    }
 }
 
 /// Targets that Felix never uses, with their options; masks are always printed
 /// (`extensions/libxt_CONNMARK.c`, 1.8.9).
-pub(super) fn foreign(out: &mut String, action: &Action) -> std::fmt::Result {
+pub(super) fn foreign(out: &mut String, action: &Action) {
     match action {
         Action::ConnectionMark(ConnectionMark::Set { value, mask }) => {
-            write!(out, "CONNMARK --set-xmark {value:#x}/{mask:#x}")
+            out.push_str("CONNMARK --set-xmark ");
+            masked(out, *value, *mask);
         }
         Action::ConnectionMark(ConnectionMark::Save { packet_mask, connection_mask }) => {
-            write!(out, "CONNMARK --save-mark --nfmask {packet_mask:#x} --ctmask {connection_mask:#x}")
+            out.push_str("CONNMARK --save-mark --nfmask ");
+            hex(out, *packet_mask);
+            out.push_str(" --ctmask ");
+            hex(out, *connection_mask);
         }
         Action::ConnectionMark(ConnectionMark::Restore { packet_mask, connection_mask }) => {
-            write!(out, "CONNMARK --restore-mark --nfmask {packet_mask:#x} --ctmask {connection_mask:#x}")
+            out.push_str("CONNMARK --restore-mark --nfmask ");
+            hex(out, *packet_mask);
+            out.push_str(" --ctmask ");
+            hex(out, *connection_mask);
         }
         Action::Redirect(to) => {
             out.push_str("REDIRECT");
             to_ports(out, to, dashed);
-            Ok(())
         }
         Action::NetMap(net) => {
             out.push_str("NETMAP --to ");
             address(out, net.addr());
-            write!(out, "/{}", net.prefix_len())
+            out.push('/');
+            number(out, u64::from(net.prefix_len()));
         }
-        _ => Ok(()),
+        _ => {}
     }
+}
+
+/// Appends `0x1/0xff`.
+fn masked(out: &mut String, value: u32, mask: u32) {
+    hex(out, value);
+    out.push('/');
+    hex(out, mask);
 }
 
 /// Appends a space and the text, quoted and escaped where it is more than letters, digits, `_`

@@ -49,6 +49,20 @@ pub fn number(out: &mut String, mut value: u64) {
     out.push_str(std::str::from_utf8(&digits[at..]).expect("digits are ASCII"));
 }
 
+/// Appends words one after another. Rules are mostly words, so this does without `fmt`.
+pub fn words<const N: usize>(out: &mut String, words: [&str; N]) {
+    words.iter().for_each(|word| out.push_str(word));
+}
+
+/// Appends a hexadecimal number, `0x` before it.
+pub fn hex(out: &mut String, value: u32) {
+    out.push_str("0x");
+    let digits = (u32::BITS - value.leading_zeros()).div_ceil(4).max(1);
+    for digit in (0..digits).rev() {
+        out.push(char::from(b"0123456789abcdef"[(value >> (digit * 4) & 0xf) as usize]));
+    }
+}
+
 /// Appends an IPv4 address.
 pub fn ipv4(out: &mut String, address: Ipv4Addr) {
     for (i, octet) in address.octets().into_iter().enumerate() {
@@ -167,6 +181,17 @@ mod tests {
         }
         assert_eq!(printed("::102:304"), "::1.2.3.4");
         assert_eq!(printed("::1:304"), "::0.1.3.4");
+    }
+
+    #[test]
+    fn numbers_print_as_c_prints_them() {
+        for value in [0, 1, 0xf, 0x10, 0x1b_0000, 0x8000_0000, u32::MAX] {
+            let mut out = String::new();
+            hex(&mut out, value);
+            out.push(' ');
+            number(&mut out, value.into());
+            assert_eq!(out, format!("{value:#x} {value}"));
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The order of a dump: tables, chain declarations, then rules.
 
 use super::{felix, save};
-use crate::ir::{Chain, Family, Match, Origin, Rule, RuleSet, Table};
+use crate::ir::{Action, Chain, Family, Match, Matcher, Origin, RejectWith, Rule, RuleSet, Table};
 use std::sync::Arc;
 
 /// Which spelling.
@@ -21,32 +21,50 @@ pub fn write_rules(
     dialect: Dialect,
     after_rule: &mut dyn FnMut(&mut String, &Rule),
 ) {
-    write_chains(out, rules, dialect, &mut |out, chain| {
-        write_chain(out, chain, rules.family, dialect, after_rule);
-    });
+    for part in parts(rules, dialect) {
+        match part {
+            Part::Begin(table) => begin_table(out, table, dialect),
+            Part::Chain(chain) => write_chain(out, chain, rules.family, dialect, after_rule),
+            Part::End => end_table(out),
+        }
+    }
 }
 
-/// The same, with the rules of each chain written by `write`: what [`write_chain`] writes, known already or not.
-pub fn write_chains(
-    out: &mut String,
-    rules: &RuleSet,
-    dialect: Dialect,
-    write: &mut dyn FnMut(&mut String, &Arc<Chain>),
-) {
-    for table in &rules.tables {
-        // Felix opens no table in which it writes nothing
-        if dialect == Dialect::Felix
-            && table.hooks.iter().chain(&table.chains).all(|chain| chain.rules.is_empty())
-        {
-            continue;
-        }
-        out.push('*');
-        out.push_str(table.name.name());
-        out.push('\n');
-        declarations(out, table, dialect);
-        table.hooks.iter().chain(&table.chains).for_each(|chain| write(out, chain));
-        out.push_str("COMMIT\n");
-    }
+/// A part of a dump.
+#[derive(Debug, Clone, Copy)]
+pub enum Part<'r> {
+    /// what [`begin_table`] writes
+    Begin(&'r Table),
+    /// what [`write_chain`] writes
+    Chain(&'r Arc<Chain>),
+    /// what [`end_table`] writes
+    End,
+}
+
+/// The parts of a dump in their order.
+pub fn parts(rules: &RuleSet, dialect: Dialect) -> impl Iterator<Item = Part<'_>> {
+    // Felix opens no table in which it writes nothing
+    let is_written = move |table: &&Table| {
+        dialect == Dialect::Save
+            || table.hooks.iter().chain(&table.chains).any(|chain| !chain.rules.is_empty())
+    };
+    rules.tables.iter().filter(is_written).flat_map(|table| {
+        let chains = table.hooks.iter().chain(&table.chains).map(Part::Chain);
+        std::iter::once(Part::Begin(table)).chain(chains).chain([Part::End])
+    })
+}
+
+/// Appends the table's name and the declarations of its chains.
+pub fn begin_table(out: &mut String, table: &Table, dialect: Dialect) {
+    out.push('*');
+    out.push_str(table.name.name());
+    out.push('\n');
+    declarations(out, table, dialect);
+}
+
+/// Appends the end of a table.
+pub fn end_table(out: &mut String) {
+    out.push_str("COMMIT\n");
 }
 
 /// Appends the rules of one chain.
@@ -79,6 +97,14 @@ pub fn write_chain(
         }
         after_rule(out, rule);
     }
+}
+
+/// Whether a chain has the same text in both families.
+pub fn is_alike(chain: &Chain) -> bool {
+    !chain.rules.iter().any(|rule| {
+        matches!(rule.action, Some(Action::Reject(RejectWith::PortUnreachable)))
+            || rule.matches.iter().any(|condition| matches!(condition.on, Matcher::Icmp(..)))
+    })
 }
 
 /// One rule as `iptables-save` prints it, without a line break; of a rule that the kernel keeps as

@@ -191,9 +191,8 @@ fn members(members: &SetMembers, family: Family) -> String {
     let texts: Vec<String> = match (members, family) {
         (SetMembers::Nets(nets), Family::V4) => nets.v4.iter().map(ToString::to_string).collect(),
         (SetMembers::Nets(nets), Family::V6) => nets.v6.iter().map(ToString::to_string).collect(),
-        (SetMembers::Ports(ports), family) => ports
+        (SetMembers::Ports(ports), family) => if family == Family::V4 { &ports.v4 } else { &ports.v6 }
             .iter()
-            .filter(|member| member.address.is_ipv4() == (family == Family::V4))
             .map(|member| format!("{}:{}", member.address, member.port))
             .collect(),
     };

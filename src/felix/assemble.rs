@@ -3,25 +3,20 @@
 //! Felix hands every policy's chains to every table, but a chain reaches the kernel only while a
 //! rule refers to it (`felix/iptables/table.go:593`, v3.32.1).
 
+use super::common::{ByName, Common};
 use super::context::{Context, jump};
 use super::endpoint_mark::EndpointMarks;
-use super::shared::Alike;
 use super::{
     dispatch, endpoint, failsafe, group, hash, ipvs, static_filter, static_mangle, static_nat, static_raw,
 };
 use crate::ir::{Chain, Family, Origin, Rule, RuleSet, Table, TableName};
 use crate::model::calico::Direction;
-use rustc_hash::{FxHashMap, FxHashSet};
-use std::collections::HashSet;
+use rustc_hash::FxHashSet;
 use std::sync::Arc;
 
-/// Chains by name.
-type ByName<'c> = FxHashMap<&'c str, &'c Arc<Chain>>;
-
 /// The four tables of the context's family.
-pub fn rule_set(ctx: &Context, alike: &Alike) -> RuleSet {
-    let shared = policy_chains(ctx, alike);
-    let shared: ByName = shared.iter().map(|chain| (&*chain.name, chain)).collect();
+pub fn rule_set(ctx: &Context, common: &Common) -> RuleSet {
+    let shared = common.by_name(ctx);
     let tables = TableName::ALL.map(|name| table(ctx, name, &shared));
     RuleSet { family: ctx.family, tables: tables.into() }
 }
@@ -35,30 +30,7 @@ pub fn ipv6_off() -> RuleSet {
     RuleSet { family: Family::V6, tables: vec![table] }
 }
 
-/// Chains of policies, profiles and groups: one text and one hash wherever they are used.
-fn policy_chains(ctx: &Context, alike: &Alike) -> Vec<Arc<Chain>> {
-    let view = ctx.view;
-    let mut chains = alike.policies(ctx);
-    chains.extend(alike.profiles(ctx));
-    let workloads = view.workloads.iter().flat_map(|w| &w.tiers);
-    let hosts = view.host_endpoints.iter().flat_map(|h| {
-        [&h.tiers, &h.forward_tiers, &h.pre_dnat_tiers, &h.untracked_tiers].into_iter().flatten()
-    });
-    // endpoints mostly share their groups
-    let mut seen = HashSet::new();
-    for tier in workloads.chain(hosts) {
-        for (direction, groups) in [(Direction::Ingress, &tier.ingress), (Direction::Egress, &tier.egress)] {
-            for policies in groups {
-                if seen.insert((direction, &policies.policies)) {
-                    chains.extend(group::chain(ctx, policies, direction));
-                }
-            }
-        }
-    }
-    chains
-}
-
-/// A table: its own chains, and of those that all tables could have the ones that are reached.
+/// A table: its own chains, and of the others the ones that are reached from them.
 fn table(ctx: &Context, name: TableName, shared: &ByName) -> Table {
     let own = match name {
         TableName::Raw => raw(ctx),
@@ -190,7 +162,6 @@ fn filter(ctx: &Context) -> Vec<Arc<Chain>> {
     ];
     chains.extend(dispatch::workloads(ctx));
     chains.extend(dispatch::hosts_filter(ctx));
-    chains.extend(view.workloads.iter().flat_map(|workload| endpoint::workload(ctx, workload)));
     chains.extend(view.host_endpoints.iter().flat_map(|host| endpoint::host_filter(ctx, host)));
     if ctx.ipvs() {
         let interfaces = view.workloads.iter().map(|w| &*w.interface);

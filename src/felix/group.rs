@@ -45,6 +45,11 @@ pub fn targets(ctx: &Context, group: &PolicyGroup, direction: Direction) -> Vec<
     }
 }
 
+/// Tells the context what the chain of a group is called.
+pub fn know(ctx: &Context, group: &PolicyGroup, direction: Direction, name: &Arc<str>) {
+    ctx.target(Target::Group(group.policies.as_slice().into(), direction), || name.clone());
+}
+
 /// The name of a policy's chain in a direction.
 pub fn policy_chain(view: &NodeView, policy: &Policy, direction: Direction) -> Arc<str> {
     let prefix = match direction {

@@ -4,14 +4,9 @@
 //! writes it with the word `HASH` for its hash comment (`felix/generictables/rules.go:67`, v3.32.1).
 
 use crate::emit::felix;
-use crate::ir::{Chain, Family, Rule};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use crate::ir::{Chain, Family, Rule, RuleHash};
 use sha2::{Digest, Sha224};
 use std::sync::Arc;
-
-/// Characters of a rule hash (`felix/generictables/rules.go:29`, v3.32.1).
-const LENGTH: usize = 16;
 
 /// The hash of a chain up to some rule.
 #[derive(Debug, Clone)]
@@ -36,10 +31,9 @@ impl Hash {
     }
 
     /// What stands in the rule's comment after `cali:`.
-    pub fn shown(&self) -> String {
-        let mut shown = URL_SAFE_NO_PAD.encode(self.0);
-        shown.truncate(LENGTH);
-        shown
+    pub fn shown(&self) -> RuleHash {
+        let (beginning, _) = self.0.split_first_chunk().expect("28 bytes are more than 12");
+        RuleHash::new(beginning)
     }
 }
 
@@ -60,7 +54,7 @@ pub fn fill_in(chain: &str, rules: &mut [Rule], family: Family) {
     let mut text = String::new();
     for rule in rules {
         hash = hash.and(chain, rule, family, &mut text);
-        rule.hash = Some(hash.shown().into_boxed_str());
+        rule.hash = Some(hash.shown());
     }
 }
 

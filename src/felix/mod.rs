@@ -10,10 +10,11 @@
 //! | `policy`, `blocks`, `rule_match` | the chains of policies, profiles and policy groups |
 //! | `names`, `marks`, `hash`, `nflog` | names of chains and sets, mark bits, rule hashes, log prefixes |
 //! | `sets` | the ipsets |
-//! | `shared` | what nodes have in common |
+//! | `common`, `shared` | what families, and what nodes have in common |
 
 mod assemble;
 mod blocks;
+mod common;
 mod context;
 mod dispatch;
 mod endpoint;
@@ -51,10 +52,12 @@ pub fn render(view: &NodeView) -> Program {
 
 /// The same, for one of several nodes: chains that others have too are rendered once. `alike` is of this view.
 pub fn render_alike(view: &NodeView, alike: &Alike) -> Program {
-    let family = |family| assemble::rule_set(&context::Context::new(view, family), alike);
+    let v4 = context::Context::new(view, Family::V4);
+    let common = common::Common::new(&v4, alike);
+    let v6 = || assemble::rule_set(&context::Context::new(view, Family::V6), &common);
     Program {
-        v4: family(Family::V4),
-        v6: if view.config.ipv6_support { family(Family::V6) } else { assemble::ipv6_off() },
+        v4: assemble::rule_set(&v4, &common),
+        v6: if view.config.ipv6_support { v6() } else { assemble::ipv6_off() },
         sets: sets::all(view),
     }
 }
@@ -64,10 +67,30 @@ pub fn sets(view: &NodeView) -> Vec<crate::ir::IpSet> {
     sets::all(view)
 }
 
-/// Whether a chain is that of a policy or profile, which nodes of one configuration have in common.
-pub fn is_in_common(chain: &Chain) -> bool {
-    const PREFIXES: [&str; 4] = [names::POLICY_IN, names::POLICY_OUT, names::PROFILE_IN, names::PROFILE_OUT];
-    PREFIXES.iter().any(|prefix| chain.name.starts_with(prefix))
+/// Who has the same chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// nodes of one configuration: a policy's, a profile's, a group's
+    Nodes,
+    /// both families of one node: a pod's
+    Families,
+    /// nobody else
+    Own,
+}
+
+/// Who has the same chain.
+pub fn scope(chain: &Chain) -> Scope {
+    use names::{GROUP_IN, GROUP_OUT, POLICY_IN, POLICY_OUT, PROFILE_IN, PROFILE_OUT};
+    const NODES: [&str; 6] = [POLICY_IN, POLICY_OUT, PROFILE_IN, PROFILE_OUT, GROUP_IN, GROUP_OUT];
+    const FAMILIES: [&str; 2] = [names::FROM_WORKLOAD, names::TO_WORKLOAD];
+    let begins = |prefix: &&str| chain.name.starts_with(*prefix);
+    if NODES.iter().any(begins) {
+        Scope::Nodes
+    } else if FAMILIES.iter().any(begins) {
+        Scope::Families
+    } else {
+        Scope::Own
+    }
 }
 
 /// The mark of WireGuard's own packets, 0 where it is off.

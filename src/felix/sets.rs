@@ -27,10 +27,8 @@ pub fn all(view: &NodeView) -> Vec<IpSet> {
             max_elements: view.config.max_ipset_size as u64,
             members: match &set.members {
                 SetMembers::Nets(nets) => Members::Nets(nets.clone()),
-                SetMembers::Ports(ports) => {
-                    let of_family = |address: IpAddr| address.is_ipv4() == (family == Family::V4);
-                    Members::Ports(ports.iter().filter(|member| of_family(member.address)).copied().collect())
-                }
+                SetMembers::Ports(ports) if family == Family::V4 => Members::Ports(ports.v4.clone()),
+                SetMembers::Ports(ports) => Members::Ports(ports.v6.clone()),
             },
             meaning: Some(set.meaning.clone()),
         }));

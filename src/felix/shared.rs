@@ -4,13 +4,14 @@
 //! same; those that have one of their own share with their like.
 
 use super::context::Context;
-use super::policy;
+use super::group;
 use crate::ir::{Chain, Family};
+use crate::model::calico::Direction;
 use crate::resolve::config::FelixConfig;
-use crate::resolve::view::{NodeView, Policy};
+use crate::resolve::view::{NodeView, Policy, PolicyGroup, Profile};
 use crate::version::Facts;
 use rustc_hash::FxHashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// What was rendered so far. Views of one cluster only may come here.
 #[derive(Debug, Default)]
@@ -24,18 +25,36 @@ pub struct Alike {
     config: FelixConfig,
     facts: &'static Facts,
     /// by the address of a policy that views share, which the value keeps where it is
-    policies: Mutex<FxHashMap<(usize, Family), Known>>,
+    policies: Known<usize, (Arc<Policy>, Arc<Families>)>,
     /// by name, which says in one cluster what a profile does
-    profiles: Mutex<FxHashMap<(Box<str>, Family), Chains>>,
+    profiles: Known<Box<str>, Arc<Families>>,
+    /// by the addresses of its policies, which the value keeps where they are
+    groups: Known<(Direction, Box<[usize]>), Group>,
 }
 
-#[derive(Debug)]
-struct Known {
-    _policy: Arc<Policy>,
-    chains: Chains,
+/// What was rendered so far.
+type Known<K, V> = Mutex<FxHashMap<K, V>>;
+
+/// A group's policies, and its chain if it has one.
+type Group = (Box<[Arc<Policy>]>, Option<Arc<Chain>>);
+
+/// Chains of one policy or profile, in each family.
+#[derive(Debug, Default)]
+pub(super) struct Families {
+    v4: OnceLock<Box<[Arc<Chain>]>>,
+    v6: OnceLock<Box<[Arc<Chain>]>>,
 }
 
-type Chains = Vec<Arc<Chain>>;
+impl Families {
+    /// Those of a family.
+    pub(super) fn of(&self, family: Family, make: impl FnOnce() -> Vec<Arc<Chain>>) -> &[Arc<Chain>] {
+        let chains = match family {
+            Family::V4 => &self.v4,
+            Family::V6 => &self.v6,
+        };
+        chains.get_or_init(|| make().into())
+    }
+}
 
 impl Shared {
     /// What a node shares with others.
@@ -51,6 +70,7 @@ impl Shared {
             facts: view.facts,
             policies: Mutex::default(),
             profiles: Mutex::default(),
+            groups: Mutex::default(),
         });
         all.push(alike.clone());
         alike
@@ -58,30 +78,37 @@ impl Shared {
 }
 
 impl Alike {
-    /// The chains of a view's policies.
-    pub(super) fn policies(&self, ctx: &Context) -> Vec<Arc<Chain>> {
-        let mut all = Vec::new();
-        for own in &ctx.view.policies {
-            let key = (Arc::as_ptr(own).addr(), ctx.family);
-            let known = || self.policies.lock().unwrap_or_else(PoisonError::into_inner);
-            let found = known().get(&key).map(|known| known.chains.clone());
-            all.extend(found.unwrap_or_else(|| {
-                // whoever comes second does the same work, and keeps what the first one made
-                let chains = policy::policy(ctx, own);
-                let new = Known { _policy: own.clone(), chains };
-                known().entry(key).or_insert(new).chains.clone()
-            }));
-        }
-        all
+    /// Where the chains of a view's policies are, in the order of the policies.
+    pub(super) fn policies(&self, view: &NodeView) -> Vec<Arc<Families>> {
+        let mut known = self.policies.lock().unwrap_or_else(PoisonError::into_inner);
+        let families = |own: &Arc<Policy>| {
+            let known = known.entry(Arc::as_ptr(own).addr()).or_insert_with(|| (own.clone(), Arc::default()));
+            known.1.clone()
+        };
+        view.policies.iter().map(families).collect()
     }
 
-    /// The chains of a view's profiles.
-    pub(super) fn profiles(&self, ctx: &Context) -> Vec<Arc<Chain>> {
+    /// Where the chains of a view's profiles are, in the order of the profiles.
+    pub(super) fn profiles(&self, view: &NodeView) -> Vec<Arc<Families>> {
         let mut known = self.profiles.lock().unwrap_or_else(PoisonError::into_inner);
-        let chains = ctx.view.profiles.iter().flat_map(|own| {
-            let chains = known.entry((own.name.clone(), ctx.family));
-            chains.or_insert_with(|| policy::profile(ctx, own).into()).clone()
-        });
-        chains.collect()
+        let families = |own: &Profile| match known.get(&own.name) {
+            Some(families) => families.clone(),
+            None => known.entry(own.name.clone()).or_default().clone(),
+        };
+        view.profiles.iter().map(families).collect()
+    }
+
+    /// The chain of a group of a view's policies, if it has one. Its rules only jump: it is that of both families.
+    pub(super) fn group(
+        &self,
+        ctx: &Context,
+        group: &PolicyGroup,
+        direction: Direction,
+    ) -> Option<Arc<Chain>> {
+        let policies = || group.policies.iter().map(|index| &ctx.view.policies[index.0 as usize]);
+        let key = (direction, policies().map(|policy| Arc::as_ptr(policy).addr()).collect());
+        let mut known = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = || (policies().cloned().collect(), group::chain(ctx, group, direction));
+        known.entry(key).or_insert_with(made).1.clone()
     }
 }

@@ -48,7 +48,7 @@ pub enum Members {
     /// `hash:net`; the half that is not of the set's family is not part of it
     Nets(Arc<NetMembers>),
     /// `hash:ip,port`
-    Ports(Vec<PortMember>),
+    Ports(Arc<[PortMember]>),
 }
 
 impl IpSet {

@@ -38,17 +38,20 @@
 //! ignores the [`Origin`].
 
 mod action;
+mod hash;
 mod ipset;
 mod matches;
 mod origin;
 mod protocol;
 
 pub use action::{Action, ConnectionMark, MarkSpelling, RejectWith, Translation};
+pub use hash::RuleHash;
 pub use ipset::{IpSet, Members, SetKind};
 pub use matches::{Address, ConntrackStates, Match, Matcher, SetLookup, Side};
 pub use origin::{Origin, PolicyRule};
 pub use protocol::Protocol;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Everything one node would hold.
@@ -192,10 +195,10 @@ impl ChainPolicy {
 /// One rule.
 #[derive(Debug, Clone)]
 pub struct Rule {
-    /// Felix's hash, the 16 characters after `cali:` in the first comment
-    pub hash: Option<Box<str>>,
+    /// Felix's hash
+    pub hash: Option<RuleHash>,
     /// further comments, in order
-    pub comments: Vec<Box<str>>,
+    pub comments: Vec<Cow<'static, str>>,
     /// all must hold
     pub matches: Vec<Match>,
     /// what happens then
@@ -212,7 +215,7 @@ impl Rule {
 
     /// Adds a comment.
     #[must_use]
-    pub fn comment(mut self, text: impl Into<Box<str>>) -> Self {
+    pub fn comment(mut self, text: impl Into<Cow<'static, str>>) -> Self {
         self.comments.push(text.into());
         self
     }

@@ -165,7 +165,7 @@ impl<'r> Port<'r> {
         if let Some(port) = self.node_port() {
             let target = Action::Jump(self.names.chain("EXT"));
             let rule = self.rule_that_takes(Some(Kind::NodePort), self.protocol_and_port(port), target);
-            chains.add(TableName::Nat, NODE_PORTS, rule.comment(&*self.names.port));
+            chains.add(TableName::Nat, NODE_PORTS, rule.comment(self.names.port.to_string()));
         }
     }
 
@@ -178,7 +178,7 @@ impl<'r> Port<'r> {
         };
         let comment = format!("{} {what}", self.names.port);
         let mut add = |chain: &'static str, kind: Kind, matches: Vec<Match>| {
-            let rule = self.rule_that_takes(Some(kind), matches, action.clone()).comment(&*comment);
+            let rule = self.rule_that_takes(Some(kind), matches, action.clone()).comment(comment.clone());
             chains.add(TableName::Filter, chain, rule);
         };
         if !internal {
@@ -251,7 +251,7 @@ impl<'r> Port<'r> {
         let mut allow = |net: IpNet| {
             let to = Action::Jump(self.names.chain("EXT"));
             let rule = self.rule(vec![is_address(Side::Source, net)], to);
-            chains.add(TableName::Nat, &chain, rule.comment(&*comment));
+            chains.add(TableName::Nat, &chain, rule.comment(comment.clone()));
         };
         self.sources.iter().for_each(|net| allow(*net));
         // a node has the address itself, and asks with it
@@ -287,11 +287,11 @@ impl<'r> Port<'r> {
         let chain = self.names.endpoint(&endpoint.to_string());
         let own = vec![is_address(Side::Source, endpoint.ip().into())];
         let rule = self.rule(own, Action::Jump(MARK_MASQ.into()));
-        chains.add(TableName::Nat, &chain, rule.comment(&*self.names.port));
+        chains.add(TableName::Nat, &chain, rule.comment(self.names.port.to_string()));
         let matches = vec![Match::is(Matcher::Protocol(Protocol::Number(self.protocol)))];
         let port = Some((endpoint.port(), endpoint.port()));
         let to = Action::Dnat(Box::new(Translation::to(endpoint.ip()).ports(port)));
-        chains.add(TableName::Nat, &chain, self.rule(matches, to).comment(&*self.names.port));
+        chains.add(TableName::Nat, &chain, self.rule(matches, to).comment(self.names.port.to_string()));
     }
 
     /// kube-proxy itself answers on this port, whether or not the node has endpoints.

@@ -7,7 +7,7 @@ use super::contributor_scan::PortIndex;
 use super::contributors::{Contributors, NamedPort};
 use super::label_index::LabelIndex;
 use super::set_table::{SetDefinition, SetTable};
-use super::view::{IpSet, NetMembers, PortMember, SetMeaning, SetMembers};
+use super::view::{IpSet, NetMembers, PortMember, PortMembers, SetMeaning, SetMembers};
 use crate::model::Resources;
 use crate::model::core::{EndpointSlice, TransportProtocol};
 use crate::syntax::selector::Selector;
@@ -103,14 +103,17 @@ impl<'r> MemberIndex<'r> {
                 SetMembers::Nets(Arc::new(self.nets(selector, contributors, variant)))
             }
             (SetMeaning::NamedPort { protocol, port, .. }, Some(selector)) => {
-                SetMembers::Ports(self.named_port(selector, protocol, port, contributors, variant))
+                let ports = self.named_port(selector, protocol, port, contributors, variant);
+                SetMembers::Ports(PortMembers::new(ports))
             }
-            (SetMeaning::Service(path), _) => SetMembers::Ports(self.service_ports(path)),
+            (SetMeaning::Service(path), _) => SetMembers::Ports(PortMembers::new(self.service_ports(path))),
             (SetMeaning::ServiceAddresses(path), _) => {
                 SetMembers::Nets(Arc::new(self.service_addresses(path)))
             }
             // a set of either kind has a selector from its beginning
-            (SetMeaning::Selector(_) | SetMeaning::NamedPort { .. }, None) => SetMembers::Ports(Vec::new()),
+            (SetMeaning::Selector(_) | SetMeaning::NamedPort { .. }, None) => {
+                SetMembers::Ports(PortMembers::default())
+            }
         }
     }
 
@@ -175,7 +178,7 @@ impl<'r> MemberIndex<'r> {
         members.into_iter().map(|(_, member)| member).collect()
     }
 
-    /// Every address of a service with every port; readiness does not matter to Felix.
+    /// Every address of a service with every port, IPv4 first; readiness does not matter to Felix.
     fn service_ports(&self, path: &str) -> Vec<PortMember> {
         let mut members: Vec<_> = Vec::new();
         for slice in self.services.get(path).into_iter().flatten() {

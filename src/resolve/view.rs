@@ -390,7 +390,39 @@ pub enum SetMembers {
     /// `hash:net`
     Nets(Arc<NetMembers>),
     /// `hash:ip,port`
-    Ports(Vec<PortMember>),
+    Ports(PortMembers),
+}
+
+/// Members of a `hash:ip,port` set, which nodes and programs share.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct PortMembers {
+    /// IPv4
+    pub v4: Arc<[PortMember]>,
+    /// IPv6
+    pub v6: Arc<[PortMember]>,
+}
+
+impl PortMembers {
+    /// Of members of which IPv4 ones come first.
+    pub fn new(mut v4: Vec<PortMember>) -> Self {
+        let v6 = v4.split_off(v4.partition_point(|member| member.address.is_ipv4()));
+        PortMembers { v4: v4.into(), v6: v6.into() }
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &PortMember> {
+        self.v4.iter().chain(&*self.v6)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.v4.len() + self.v6.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 /// Members of a `hash:net` set. Text order, not numeric order: `10.0.0.10` before `10.0.0.2`.

@@ -57,7 +57,7 @@ pub(super) fn check(chain: &Chain, wanted: Option<&Chain>, family: Family, effor
         let mut fits = |rule: &Rule| {
             effort.attempts += 1;
             let longer = hash.and(&chain.name, rule, family, &mut text);
-            let found = longer.shown() == shown;
+            let found = *longer.shown() == *shown;
             if found {
                 next = Some(longer);
             }

@@ -30,7 +30,7 @@ pub use versions::{Agreement, agreement};
 
 use crate::diagnostic::Location;
 use crate::dump::ReadSets;
-use crate::ir::{Family, Origin, Program, RuleSet, TableName};
+use crate::ir::{Family, Origin, Program, RuleHash, RuleSet, TableName};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
@@ -49,12 +49,12 @@ impl Node {
     /// The node's rules and sets as a program. A rule with the hash of a compiled one comes from where
     /// that one does.
     pub fn program(self, compiled: &Program) -> Program {
-        let mut origins: FxHashMap<Box<str>, Origin> = FxHashMap::default();
+        let mut origins: FxHashMap<RuleHash, Origin> = FxHashMap::default();
         for rules in [&compiled.v4, &compiled.v6] {
             for chain in rules.tables.iter().flat_map(|table| table.hooks.iter().chain(&table.chains)) {
                 for rule in &chain.rules {
-                    if let Some(hash) = &rule.hash {
-                        origins.insert(hash.clone(), rule.origin.clone());
+                    if let Some(hash) = rule.hash {
+                        origins.insert(hash, rule.origin.clone());
                     }
                 }
             }
@@ -64,7 +64,7 @@ impl Node {
             let chains =
                 rules.tables.iter_mut().flat_map(|table| table.hooks.iter_mut().chain(&mut table.chains));
             for rule in chains.flat_map(|chain| &mut Arc::make_mut(chain).rules) {
-                if let Some(origin) = rule.hash.as_ref().and_then(|hash| origins.get(hash)) {
+                if let Some(origin) = rule.hash.and_then(|hash| origins.get(&hash)) {
                     rule.origin = origin.clone();
                 }
             }

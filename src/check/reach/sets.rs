@@ -146,9 +146,8 @@ impl<'c, 'r> RuleSets<'c, 'r> {
                 self.space.with(fields.address, &ranges)
             }
             SetMembers::Ports(members) => {
-                let own: Vec<PacketSet> = members
+                let own: Vec<PacketSet> = if v4 { &members.v4 } else { &members.v6 }
                     .iter()
-                    .filter(|member| member.address.is_ipv4() == v4)
                     .map(|member| {
                         let protocol = transport(member.protocol).unwrap_or(TCP);
                         let address = self.space.with_value(fields.address, number(member.address));

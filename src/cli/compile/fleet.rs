@@ -2,7 +2,7 @@
 
 use super::archive::{Archive, Form};
 use super::cache::{Cache, Entry};
-use super::piece::{File, Piece, Stored, Texts};
+use super::piece::{File, Pods, Stored, Texts};
 use super::{SETS_FILE, dialect, json, optimized, origin, rules_file, rules_text, wants};
 use crate::cli::args::{CompileArgs, Emit, Format, Invalid};
 use crate::cli::load::{self, Loaded};
@@ -100,19 +100,15 @@ impl Fleet<'_> {
         }
         let said = [of_all, &done.diagnostics].concat();
         let files = self.files(&view, &said, &mut done.summary, together)?;
-        let Some(form) = self.archive else {
+        if self.archive.is_none() {
             let folder = if self.args.all_nodes { out.join(node) } else { out.to_owned() };
             write(&folder, files)?;
             done.files = Some(Vec::new());
             return Ok(done);
-        };
-        let prefix = if self.args.all_nodes { format!("{node}/") } else { String::new() };
-        let mut stored = Vec::new();
-        for File { name, pieces } in files {
-            let pieces = pieces.into_iter().map(|piece| piece.stored(form == Form::Gzip));
-            stored.push((format!("{prefix}{name}"), pieces.collect::<io::Result<_>>()?));
         }
-        done.files = Some(stored);
+        let prefix = if self.args.all_nodes { format!("{node}/") } else { String::new() };
+        let named = files.into_iter().map(|File { name, pieces }| (format!("{prefix}{name}"), pieces));
+        done.files = Some(named.collect());
         Ok(done)
     }
 
@@ -147,22 +143,24 @@ impl Fleet<'_> {
         let (program, before, told) = self.program(view, &alike)?;
         *summary = told;
         if args.format == Format::Json {
-            let pieces = vec![Piece::Own(json(args, loaded, view, &program, said)?)];
+            let mut text =
+                String::from_utf8(json(args, loaded, view, &program, said)?).map_err(io::Error::other)?;
+            let pieces = vec![together.texts.own(&mut text)?];
             return Ok(vec![File { name: "compile.json".to_owned(), pieces }]);
         }
-        let mut files = Vec::new();
+        let (mut files, mut pods) = (Vec::new(), Pods::default());
         for rules in self.families(&program) {
             let write = |out: &mut String, chain: &Chain| {
                 emit::write_chain(out, chain, rules.family, dialect(args), &mut |out, rule| {
                     origin(args, loaded, out, rule);
                 });
             };
-            let piece = match args.optimize {
-                0 => together.texts.rules(rules, dialect(args), &write),
+            let pieces = match args.optimize {
+                0 => together.texts.rules(rules, dialect(args), &write, &mut pods)?,
                 // no two nodes have the same
-                _ => Piece::Own(rules_text(args, loaded, rules).into_bytes()),
+                _ => vec![together.texts.own(&mut rules_text(args, loaded, rules))?],
             };
-            files.push(File { name: rules_file(args, rules.family), pieces: vec![piece] });
+            files.push(File { name: rules_file(args, rules.family), pieces });
         }
         if wants(args, Emit::Ipsets) {
             let own = |set: &IpSet| changed(set, before.as_deref()).then(|| set_text(set));
@@ -202,13 +200,11 @@ impl Fleet<'_> {
         let sets = felix::sets(view);
         let families = [(Emit::Iptables, Family::V4), (Emit::Ip6tables, Family::V6)];
         let families = families.into_iter().filter(|(part, _)| wants(args, *part));
-        let mut files: Vec<File> = families
-            .zip(entry.rules)
-            .map(|((_, family), rules)| File {
-                name: rules_file(args, family),
-                pieces: vec![Piece::Own(rules.into_bytes())],
-            })
-            .collect();
+        let mut files = Vec::new();
+        for ((_, family), mut rules) in families.zip(entry.rules) {
+            let pieces = vec![together.texts.own(&mut rules)?];
+            files.push(File { name: rules_file(args, family), pieces });
+        }
         if wants(args, Emit::Ipsets) {
             // the entry's sets are the view's, by its key
             let named = entry.sets.into_iter().filter_map(|(name, text)| {
@@ -250,7 +246,7 @@ fn write(folder: &Path, files: Vec<File>) -> io::Result<()> {
         let told = |error| naming(&path, "write", error);
         let mut file = fs::File::create(&path).map_err(told)?;
         for piece in pieces {
-            file.write_all(&piece.stored(false)?.bytes).map_err(told)?;
+            file.write_all(&piece.bytes).map_err(told)?;
         }
     }
     Ok(())

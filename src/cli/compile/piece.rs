@@ -1,14 +1,14 @@
 //! Texts of which files are put together, so that what many nodes have is made once.
 
-use crate::emit::{self, Dialect};
-use crate::felix;
+use crate::emit::{self, Dialect, Part};
+use crate::felix::{self, Scope};
 use crate::ir::{Chain, IpSet, RuleSet};
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 use rustc_hash::FxHashMap;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 /// Bytes of texts of sets that are kept at most; beyond that they are made again.
 const KEPT: usize = 512 << 20;
@@ -17,16 +17,8 @@ const KEPT: usize = 512 << 20;
 pub struct File {
     /// its name in the node's folder
     pub name: String,
-    /// its content
-    pub pieces: Vec<Piece>,
-}
-
-/// A piece of a file.
-pub enum Piece {
-    /// the node's own
-    Own(Vec<u8>),
-    /// what others may have too
-    Shared(Arc<Stored>),
+    /// its content; nodes share pieces
+    pub pieces: Vec<Arc<Stored>>,
 }
 
 /// Bytes as the output wants them.
@@ -37,32 +29,28 @@ pub struct Stored {
     pub bytes: Vec<u8>,
 }
 
-impl Piece {
-    /// Its bytes as the output wants them.
-    pub fn stored(self, compressed: bool) -> io::Result<Arc<Stored>> {
-        match self {
-            Piece::Own(text) => Stored::new(text, compressed.then_some(Level::Fast)).map(Arc::new),
-            Piece::Shared(stored) => Ok(stored),
-        }
-    }
-}
-
 impl Stored {
     /// A piece of its own: compressed, it is one member of a gzip file, and members one after another are the
-    /// texts one after another.
-    fn new(text: Vec<u8>, compressed: Option<Level>) -> io::Result<Stored> {
+    /// texts one after another. The text is taken, or left empty with the room it had.
+    fn new(text: &mut String, compressed: Option<Level>) -> io::Result<Arc<Stored>> {
         let len = text.len() as u64;
         let bytes = match compressed {
-            Some(level) => gzip(&text, level)?,
-            None => text,
+            Some(level) => {
+                let bytes = gzip(text.as_bytes(), level)?;
+                text.clear();
+                bytes
+            }
+            None => std::mem::take(text).into_bytes(),
         };
-        Ok(Stored { len, bytes })
+        Ok(Arc::new(Stored { len, bytes }))
     }
 }
 
 thread_local! {
     /// What compresses, made once: its tables are larger than most of what is compressed.
     static COMPRESS: RefCell<[Option<Compress>; 2]> = const { RefCell::new([None, None]) };
+    /// Room for a text that is compressed, and not kept.
+    static ROOM: Cell<String> = const { Cell::new(String::new()) };
 }
 
 /// How well something is compressed.
@@ -101,55 +89,119 @@ pub fn gzip(text: &[u8], level: Level) -> io::Result<Vec<u8>> {
     Ok(out.as_slice().into())
 }
 
-/// What was made so far.
-type Known<K, V> = Mutex<FxHashMap<K, V>>;
-
 /// Texts of sets and chains that were made so far.
 pub struct Texts {
     compressed: bool,
-    /// by the number of the configuration, and the set's name
-    sets: Known<(usize, Arc<str>), Arc<Stored>>,
-    /// by the address of the chain, which stays where it is as long as it is here
-    chains: Known<usize, (Arc<Chain>, Arc<str>)>,
+    sets: RwLock<Sets>,
+    chains: RwLock<Chains>,
     kept: AtomicUsize,
-    /// how long the longest text of rules is
-    longest: AtomicUsize,
 }
+
+/// Texts by the number of the configuration, and the set's name.
+type Sets = FxHashMap<(usize, Arc<str>), Arc<Stored>>;
+
+/// Texts by the address of the chain, which stays where it is as long as it is here.
+type Chains = FxHashMap<usize, (Arc<Chain>, Box<str>)>;
+
+/// Texts of chains of a node's pods that both of its families have.
+#[derive(Default)]
+pub struct Pods(Vec<(Vec<Arc<Chain>>, Arc<Stored>)>);
+
+/// Writes the rules of a chain.
+pub type Write<'w> = &'w dyn Fn(&mut String, &Chain);
 
 impl Texts {
     pub fn new(compressed: bool) -> Self {
-        let (kept, longest) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Texts { compressed, sets: Mutex::default(), chains: Mutex::default(), kept, longest }
+        Texts { compressed, sets: RwLock::default(), chains: RwLock::default(), kept: AtomicUsize::new(0) }
     }
 
-    /// The text of one family's rules. `write` writes the rules of a chain; those of chains that nodes share are
-    /// written once.
-    pub fn rules(&self, rules: &RuleSet, dialect: Dialect, write: &dyn Fn(&mut String, &Chain)) -> Piece {
-        // nodes are alike, so that this rarely has to grow
-        let longest = self.longest.load(Relaxed);
-        let mut text = String::with_capacity(longest + longest / 8);
-        emit::write_chains(&mut text, rules, dialect, &mut |text, chain| {
-            if felix::is_in_common(chain) {
-                text.push_str(&self.chain(chain, write));
-            } else {
-                write(text, chain);
+    /// A text that no other node has.
+    pub fn own(&self, text: &mut String) -> io::Result<Arc<Stored>> {
+        Stored::new(text, self.compressed.then_some(Level::Fast))
+    }
+
+    /// The text of one family's rules; those of chains that nodes or families share are written once. `pods`: the
+    /// same for both families of a node, empty at first.
+    pub fn rules(
+        &self,
+        rules: &RuleSet,
+        dialect: Dialect,
+        write: Write,
+        pods: &mut Pods,
+    ) -> io::Result<Vec<Arc<Stored>>> {
+        let known = self.chains(rules, write);
+        let mut pieces = Vec::new();
+        let mut own = ROOM.take();
+        let mut parts = emit::parts(rules, dialect).peekable();
+        while let Some(part) = parts.next() {
+            match part {
+                Part::Begin(table) => emit::begin_table(&mut own, table, dialect),
+                Part::End => emit::end_table(&mut own),
+                Part::Chain(chain) => match felix::scope(chain) {
+                    Scope::Own => write(&mut own, chain),
+                    Scope::Nodes => own.push_str(&known[&Arc::as_ptr(chain).addr()].1),
+                    Scope::Families => {
+                        let mut run = vec![chain];
+                        while let Some(Part::Chain(next)) = parts.next_if(
+                            |part| matches!(part, Part::Chain(next) if felix::scope(next) == Scope::Families),
+                        ) {
+                            run.push(next);
+                        }
+                        pieces.push(self.own(&mut own)?);
+                        pieces.push(self.run(&run, write, &mut own, pods)?);
+                    }
+                },
             }
-        });
-        self.longest.fetch_max(text.len(), Relaxed);
-        Piece::Own(text.into_bytes())
+        }
+        pieces.push(self.own(&mut own)?);
+        ROOM.set(own);
+        Ok(pieces)
     }
 
-    fn chain(&self, chain: &Arc<Chain>, write: &dyn Fn(&mut String, &Chain)) -> Arc<str> {
-        let known = || self.chains.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = Arc::as_ptr(chain).addr();
-        if let Some((_, found)) = known().get(&key) {
-            return found.clone();
+    /// The text of chains of pods. `room`: an empty text.
+    fn run(
+        &self,
+        run: &[&Arc<Chain>],
+        write: Write,
+        room: &mut String,
+        pods: &mut Pods,
+    ) -> io::Result<Arc<Stored>> {
+        let is = |(known, _): &&(Vec<Arc<Chain>>, Arc<Stored>)| {
+            known.len() == run.len() && known.iter().zip(run).all(|(known, chain)| Arc::ptr_eq(known, chain))
+        };
+        if let Some((_, stored)) = pods.0.iter().find(is) {
+            return Ok(stored.clone());
         }
-        let mut text = String::new();
-        write(&mut text, chain);
-        let text: Arc<str> = text.into();
-        known().insert(key, (chain.clone(), text.clone()));
-        text
+        run.iter().for_each(|chain| write(room, chain));
+        let stored = self.own(room)?;
+        if run.iter().all(|chain| emit::is_alike(chain)) {
+            pods.0.push((run.iter().map(|chain| Arc::clone(chain)).collect(), stored.clone()));
+        }
+        Ok(stored)
+    }
+
+    /// Texts of chains, among them of all that nodes share and these rules have.
+    fn chains(&self, rules: &RuleSet, write: Write) -> RwLockReadGuard<'_, Chains> {
+        let shared = || {
+            let chains = rules.tables.iter().flat_map(|table| &table.chains);
+            chains.filter(|chain| felix::scope(chain) == Scope::Nodes)
+        };
+        let read = || self.chains.read().unwrap_or_else(PoisonError::into_inner);
+        let known = read();
+        let is_new = |chain: &&Arc<Chain>| !known.contains_key(&Arc::as_ptr(chain).addr());
+        let new: Vec<&Arc<Chain>> = shared().filter(is_new).collect();
+        if new.is_empty() {
+            return known;
+        }
+        drop(known);
+        let text = |chain: &Arc<Chain>| {
+            let mut text = String::new();
+            write(&mut text, chain);
+            (Arc::as_ptr(chain).addr(), (chain.clone(), text.into()))
+        };
+        let new: Vec<_> = new.into_iter().map(text).collect();
+        self.chains.write().unwrap_or_else(PoisonError::into_inner).extend(new);
+        read()
     }
 
     /// The text of all sets of a node, some given. `alike`: which nodes have the same configuration; what a set of
@@ -158,38 +210,45 @@ impl Texts {
         &self,
         alike: usize,
         sets: impl Iterator<Item = (&'s IpSet, Option<String>)>,
-    ) -> io::Result<Vec<Piece>> {
+    ) -> io::Result<Vec<Arc<Stored>>> {
+        let known = self.sets.read().unwrap_or_else(PoisonError::into_inner);
+        let known_or = |(set, given): (&'s IpSet, Option<String>)| {
+            let is_shared = given.is_none() && set.meaning.is_some();
+            let stored = is_shared.then(|| known.get(&(alike, set.name.clone())).cloned()).flatten();
+            (set, given, is_shared, stored)
+        };
+        let sets: Vec<_> = sets.map(known_or).collect();
+        drop(known);
         let mut pieces = Vec::new();
-        let mut own = String::new();
-        for (set, given) in sets {
-            match given {
-                Some(text) => own.push_str(&text),
-                None if set.meaning.is_none() => emit::ipset::write_set(&mut own, set),
-                None => {
-                    if !own.is_empty() {
-                        pieces.push(Piece::Own(std::mem::take(&mut own).into_bytes()));
-                    }
-                    pieces.push(Piece::Shared(self.shared(alike, set)?));
+        let mut own = ROOM.take();
+        for (set, given, is_shared, stored) in sets {
+            if let Some(text) = given {
+                own.push_str(&text);
+            } else if !is_shared {
+                emit::ipset::write_set(&mut own, set);
+            } else {
+                if !own.is_empty() {
+                    pieces.push(self.own(&mut own)?);
                 }
+                pieces.push(match stored {
+                    Some(stored) => stored,
+                    None => self.shared(alike, set, &mut own)?,
+                });
             }
         }
-        pieces.push(Piece::Own(own.into_bytes()));
+        pieces.push(self.own(&mut own)?);
+        ROOM.set(own);
         Ok(pieces)
     }
 
-    fn shared(&self, alike: usize, set: &IpSet) -> io::Result<Arc<Stored>> {
-        let known = || self.sets.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (alike, set.name.clone());
-        if let Some(found) = known().get(&key) {
-            return Ok(found.clone());
-        }
-        let mut text = String::new();
-        emit::ipset::write_set(&mut text, set);
+    /// The text of a set, which is kept. `room`: an empty text.
+    fn shared(&self, alike: usize, set: &IpSet, room: &mut String) -> io::Result<Arc<Stored>> {
+        emit::ipset::write_set(room, set);
         // it is compressed once, and written for every node that has it
-        let level = self.compressed.then_some(Level::Well);
-        let made = Arc::new(Stored::new(text.into_bytes(), level)?);
+        let made = Stored::new(room, self.compressed.then_some(Level::Well))?;
         if self.kept.fetch_add(made.bytes.len(), Relaxed) < KEPT {
-            known().insert(key, made.clone());
+            let mut known = self.sets.write().unwrap_or_else(PoisonError::into_inner);
+            known.insert((alike, set.name.clone()), made.clone());
         }
         Ok(made)
     }
