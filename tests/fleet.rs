@@ -265,11 +265,13 @@ fn a_cache_changes_nothing_but_the_time() {
         compile(&out.join("third"), true);
         assert!(files(&out.join("third")) == expected);
         assert!(entries(&cache) == kept);
-        // an archive takes from the same cache, and adds nothing
+        // an archive takes from the same cache as it is there, and adds nothing
         let archive = out.join("all.tar.gz");
         compile(&archive, true);
         assert!(unpacked(MultiGzDecoder::new(fs::File::open(&archive).unwrap())) == expected);
         assert!(entries(&cache) == kept);
+        compile(&out.join("plain.tar.gz"), false);
+        assert!(fs::read(out.join("plain.tar.gz")).unwrap() == fs::read(&archive).unwrap());
     }
 }
 

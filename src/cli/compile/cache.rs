@@ -6,21 +6,22 @@
 //! is there or it is not. Not kept is what is read faster from manifests than from here: the manifests' objects,
 //! and the texts of sets, which are large and which nodes share anyway.
 //!
+//! Rules are compressed, in the pieces that an archive has: it takes them as they are.
+//!
 //! An entry is written beside its name and then renamed, so that nobody sees half of one; it begins with a digest of
 //! the rest, and one that does not fit is made again.
 
-use super::piece::{Level, gzip};
+use super::piece::Stored;
 use crate::cli::output::naming;
-use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 /// What an entry begins with.
-const MAGIC: &[u8] = b"netpolc cache 1\n";
+const MAGIC: &[u8] = b"netpolc cache 2\n";
 
 /// A folder of entries.
 pub struct Cache {
@@ -35,8 +36,8 @@ pub struct Cache {
 /// What is kept of a node.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Entry {
-    /// texts of rules, in the order of families asked for
-    pub rules: Vec<String>,
+    /// texts of rules, compressed, in the order of families asked for
+    pub rules: Vec<Vec<Arc<Stored>>>,
     /// what -O had to say
     pub summary: Option<String>,
     /// the sets by name, with their text if it is not the one that manifests give
@@ -99,8 +100,7 @@ impl Cache {
         // of no other process, and of no other thread
         let number = self.written.fetch_add(1, Relaxed);
         let part = self.folder.join(format!(".{}-{number}.part", std::process::id()));
-        let done =
-            entry.bytes().and_then(|bytes| fs::write(&part, bytes)).and_then(|()| fs::rename(&part, &path));
+        let done = fs::write(&part, entry.bytes()).and_then(|()| fs::rename(&part, &path));
         done.map_err(|error| {
             let _ = fs::remove_file(&part);
             naming(&path, "write", error)
@@ -109,56 +109,84 @@ impl Cache {
 }
 
 impl Entry {
-    fn bytes(&self) -> io::Result<Vec<u8>> {
+    /// Numbers are 8 bytes, texts and lists have their length in front, and [`NONE`] for it if they are not there.
+    fn bytes(&self) -> Vec<u8> {
         let mut all = Vec::new();
-        let mut text = |text: Option<&str>| match text {
-            Some(text) => {
-                all.extend_from_slice(&(text.len() as u64).to_le_bytes());
-                all.extend_from_slice(text.as_bytes());
-            }
-            None => all.extend_from_slice(&u64::MAX.to_le_bytes()),
+        let number = |all: &mut Vec<u8>, number: usize| all.extend_from_slice(&(number as u64).to_le_bytes());
+        let bytes = |all: &mut Vec<u8>, bytes: &[u8]| {
+            number(all, bytes.len());
+            all.extend_from_slice(bytes);
         };
-        text(self.summary.as_deref());
-        for rules in &self.rules {
-            text(Some(rules));
+        let text = |all: &mut Vec<u8>, text: Option<&str>| match text {
+            Some(text) => bytes(all, text.as_bytes()),
+            None => all.extend_from_slice(&NONE.to_le_bytes()),
+        };
+        text(&mut all, self.summary.as_deref());
+        number(&mut all, self.rules.len());
+        for pieces in &self.rules {
+            number(&mut all, pieces.len());
+            for piece in pieces {
+                all.extend_from_slice(&piece.len.to_le_bytes());
+                bytes(&mut all, &piece.bytes);
+            }
         }
-        text(None);
+        number(&mut all, self.sets.len());
         for (name, changed) in &self.sets {
-            text(Some(name));
-            text(changed.as_deref());
+            text(&mut all, Some(name));
+            text(&mut all, changed.as_deref());
         }
-        let packed = gzip(&all, Level::Fast)?;
-        Ok([MAGIC, &Sha256::digest(&packed), &packed].concat())
+        [MAGIC, &Sha256::digest(&all), &all].concat()
     }
 
     fn read(bytes: &[u8]) -> Option<Entry> {
-        let (digest, packed) = bytes.strip_prefix(MAGIC)?.split_at_checked(32)?;
-        if *Sha256::digest(packed) != *digest {
+        let (digest, all) = bytes.strip_prefix(MAGIC)?.split_at_checked(32)?;
+        if *Sha256::digest(all) != *digest {
             return None;
         }
-        let mut all = Vec::new();
-        MultiGzDecoder::new(packed).read_to_end(&mut all).ok()?;
-        let mut rest = &*all;
-        let mut text = || -> Option<Option<String>> {
-            let (len, behind) = rest.split_first_chunk()?;
-            rest = behind;
-            let len = match u64::from_le_bytes(*len) {
-                u64::MAX => return Some(None),
-                len => usize::try_from(len).ok()?,
-            };
-            let (text, behind) = rest.split_at_checked(len)?;
-            rest = behind;
-            String::from_utf8(text.to_vec()).ok().map(Some)
+        let mut rest = Rest(all);
+        let summary = rest.text()?;
+        let rules = (0..rest.number()?).map(|_| {
+            let pieces = (0..rest.number()?).map(|_| {
+                let len = rest.number()?;
+                Some(Arc::new(Stored { len, bytes: rest.bytes()??.to_vec() }))
+            });
+            pieces.collect()
+        });
+        let rules = rules.collect::<Option<_>>()?;
+        let sets = (0..rest.number()?).map(|_| Some((rest.text()??, rest.text()?)));
+        let sets = sets.collect::<Option<_>>()?;
+        Some(Entry { rules, summary, sets })
+    }
+}
+
+/// Instead of a length: what would have it is not there.
+const NONE: u64 = u64::MAX;
+
+/// What is left of an entry.
+struct Rest<'e>(&'e [u8]);
+
+impl<'e> Rest<'e> {
+    fn number(&mut self) -> Option<u64> {
+        let (number, behind) = self.0.split_first_chunk()?;
+        self.0 = behind;
+        Some(u64::from_le_bytes(*number))
+    }
+
+    fn bytes(&mut self) -> Option<Option<&'e [u8]>> {
+        let len = match self.number()? {
+            NONE => return Some(None),
+            len => usize::try_from(len).ok()?,
         };
-        let mut entry = Entry { summary: text()?, ..Entry::default() };
-        while let Some(rules) = text()? {
-            entry.rules.push(rules);
+        let (bytes, behind) = self.0.split_at_checked(len)?;
+        self.0 = behind;
+        Some(Some(bytes))
+    }
+
+    fn text(&mut self) -> Option<Option<String>> {
+        match self.bytes()? {
+            Some(bytes) => String::from_utf8(bytes.to_vec()).ok().map(Some),
+            None => Some(None),
         }
-        // the end of the bytes is the end of the sets
-        while let Some(name) = text() {
-            entry.sets.push((name?, text()?));
-        }
-        Some(entry)
     }
 }
 
@@ -176,8 +204,14 @@ mod tests {
     fn entry() -> impl Strategy<Value = Entry> {
         let text = "[a-zé\n]{0,20}";
         let sets = prop::collection::vec((text, prop::option::of(text)), 0..4);
-        (prop::collection::vec(text, 0..3), prop::option::of(text), sets)
-            .prop_map(|(rules, summary, sets)| Entry { rules, summary, sets })
+        let piece = (any::<u64>(), prop::collection::vec(any::<u8>(), 0..20))
+            .prop_map(|(len, bytes)| Arc::new(Stored { len, bytes }));
+        let rules = prop::collection::vec(prop::collection::vec(piece, 0..3), 0..3);
+        (rules, prop::option::of(text), sets).prop_map(|(rules, summary, sets)| Entry {
+            rules,
+            summary,
+            sets,
+        })
     }
 
     proptest! {
@@ -187,7 +221,7 @@ mod tests {
             at in any::<prop::sample::Index>(),
             bit in 0u8..8,
         ) {
-            let bytes = entry.bytes().unwrap();
+            let bytes = entry.bytes();
             prop_assert_eq!(Entry::read(&bytes), Some(entry));
             prop_assert_eq!(Entry::read(&bytes[..at.index(bytes.len())]), None);
             let mut damaged = bytes;
@@ -201,12 +235,15 @@ mod tests {
     fn a_damaged_entry_is_written_again() {
         let path = folder("damaged");
         let cache = Cache::of_program(&path, [1; 32]).unwrap();
-        let entry = Entry { rules: vec!["-A x".to_owned()], ..Entry::default() };
+        let entry = Entry {
+            rules: vec![vec![Arc::new(Stored { len: 4, bytes: b"-A x".to_vec() })]],
+            ..Entry::default()
+        };
         let key = cache.key("save", [2; 32]);
         assert_eq!(cache.get(&key), None);
         cache.put(&key, &entry);
         assert_eq!(cache.get(&key), Some(entry.clone()));
-        fs::write(cache.path(&key), "netpolc cache 1\nwhatever").unwrap();
+        fs::write(cache.path(&key), "netpolc cache 2\nwhatever").unwrap();
         assert_eq!(cache.get(&key), None);
         cache.put(&key, &entry);
         assert_eq!((cache.get(&key), cache.failure()), (Some(entry), None));

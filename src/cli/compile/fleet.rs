@@ -2,7 +2,7 @@
 
 use super::archive::{Archive, Form};
 use super::cache::{Cache, Entry};
-use super::piece::{File, Pods, Stored, Texts};
+use super::piece::{Compressed, File, Pods, Stored, Texts};
 use super::{SETS_FILE, dialect, json, optimized, origin, rules_file, rules_text, wants};
 use crate::cli::args::{CompileArgs, Emit, Format, Invalid};
 use crate::cli::load::{self, Loaded};
@@ -56,9 +56,11 @@ impl Fleet<'_> {
     pub fn compile(&self, nodes: &[&str], said: &mut Vec<Diagnostic>) -> io::Result<u8> {
         let Some(out) = self.args.out.as_deref() else { return Ok(BAD_INPUT) };
         let mut archive = self.archive.map(|form| Archive::new(out, form)).transpose()?;
+        let packed = self.archive == Some(Form::Gzip);
         let together = Together {
             chains: Shared::default(),
-            texts: Texts::new(self.archive == Some(Form::Gzip)),
+            // the cache has rules compressed, so that an archive takes them as they are
+            texts: Texts::new(Compressed { rules: packed || self.args.cache.is_some(), sets: packed }),
             contents: Contents::default(),
             cache: self.args.cache.as_deref().map(Cache::open).transpose()?,
         };
@@ -143,31 +145,42 @@ impl Fleet<'_> {
         let (program, before, told) = self.program(view, &alike)?;
         *summary = told;
         if args.format == Format::Json {
-            let mut text =
-                String::from_utf8(json(args, loaded, view, &program, said)?).map_err(io::Error::other)?;
+            let text = json(args, loaded, view, &program, said)?;
+            let mut text = String::from_utf8(text).map_err(io::Error::other)?;
             let pieces = vec![together.texts.own(&mut text)?];
             return Ok(vec![File { name: "compile.json".to_owned(), pieces }]);
         }
-        let (mut files, mut pods) = (Vec::new(), Pods::default());
-        for rules in self.families(&program) {
-            let write = |out: &mut String, chain: &Chain| {
-                emit::write_chain(out, chain, rules.family, dialect(args), &mut |out, rule| {
-                    origin(args, loaded, out, rule);
-                });
-            };
-            let pieces = match args.optimize {
-                0 => together.texts.rules(rules, dialect(args), &write, &mut pods)?,
-                // no two nodes have the same
-                _ => vec![together.texts.own(&mut rules_text(args, loaded, rules))?],
-            };
-            files.push(File { name: rules_file(args, rules.family), pieces });
-        }
+        let rules = self.rules(&program, &together.texts)?;
+        let mut files: Vec<File> = rules
+            .into_iter()
+            .zip(self.families(&program))
+            .map(|(pieces, rules)| File { name: rules_file(args, rules.family), pieces })
+            .collect();
         if wants(args, Emit::Ipsets) {
             let own = |set: &IpSet| changed(set, before.as_deref()).then(|| set_text(set));
             let sets = program.sets.iter().map(|set| (set, own(set)));
             files.push(File { name: SETS_FILE.to_owned(), pieces: together.texts.sets(alike.number, sets)? });
         }
         Ok(files)
+    }
+
+    /// The texts of the rules that are wanted.
+    fn rules(&self, program: &Program, texts: &Texts) -> io::Result<Vec<Vec<Arc<Stored>>>> {
+        let (args, loaded) = (self.args, self.loaded);
+        let mut pods = Pods::default();
+        let text = |rules: &RuleSet| {
+            let write = |out: &mut String, chain: &Chain| {
+                emit::write_chain(out, chain, rules.family, dialect(args), &mut |out, rule| {
+                    origin(args, loaded, out, rule);
+                });
+            };
+            match args.optimize {
+                0 => texts.rules(rules, dialect(args), &write, &mut pods),
+                // no two nodes have the same
+                _ => Ok(vec![texts.own_rules(&mut rules_text(args, loaded, rules))?]),
+            }
+        };
+        self.families(program).map(text).collect()
     }
 
     /// The files of a node, its rules from the cache, or into it.
@@ -187,8 +200,7 @@ impl Fleet<'_> {
             Some(entry) => entry,
             None => {
                 let (program, before, summary) = self.program(view, alike)?;
-                let rules =
-                    self.families(&program).map(|rules| rules_text(args, self.loaded, rules)).collect();
+                let rules = self.rules(&program, &together.texts)?;
                 let text = |set| changed(set, before.as_deref()).then(|| set_text(set));
                 let sets = program.sets.iter().map(|set| (set.name.to_string(), text(set))).collect();
                 let entry = Entry { rules, summary, sets };
@@ -201,8 +213,10 @@ impl Fleet<'_> {
         let families = [(Emit::Iptables, Family::V4), (Emit::Ip6tables, Family::V6)];
         let families = families.into_iter().filter(|(part, _)| wants(args, *part));
         let mut files = Vec::new();
-        for ((_, family), mut rules) in families.zip(entry.rules) {
-            let pieces = vec![together.texts.own(&mut rules)?];
+        for ((_, family), mut pieces) in families.zip(entry.rules) {
+            if self.archive != Some(Form::Gzip) {
+                pieces = pieces.iter().map(|piece| piece.unpacked()).collect::<io::Result<_>>()?;
+            }
             files.push(File { name: rules_file(args, family), pieces });
         }
         if wants(args, Emit::Ipsets) {
@@ -211,8 +225,8 @@ impl Fleet<'_> {
                 let place = sets.binary_search_by(|set| (*set.name).cmp(&name)).ok()?;
                 Some((&sets[place], text))
             });
-            files
-                .push(File { name: SETS_FILE.to_owned(), pieces: together.texts.sets(alike.number, named)? });
+            let pieces = together.texts.sets(alike.number, named)?;
+            files.push(File { name: SETS_FILE.to_owned(), pieces });
         }
         Ok(files)
     }

@@ -3,10 +3,11 @@
 use crate::emit::{self, Dialect, Part};
 use crate::felix::{self, Scope};
 use crate::ir::{Chain, IpSet, RuleSet};
+use flate2::bufread::GzDecoder;
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
-use std::io;
+use std::io::{self, Read};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
@@ -22,6 +23,7 @@ pub struct File {
 }
 
 /// Bytes as the output wants them.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
     /// how many they are when they are not compressed
     pub len: u64,
@@ -43,6 +45,13 @@ impl Stored {
             None => std::mem::take(text).into_bytes(),
         };
         Ok(Arc::new(Stored { len, bytes }))
+    }
+
+    /// The text of a compressed piece.
+    pub fn unpacked(&self) -> io::Result<Arc<Stored>> {
+        let mut bytes = Vec::with_capacity(self.len as usize);
+        GzDecoder::new(&*self.bytes).read_to_end(&mut bytes)?;
+        Ok(Arc::new(Stored { len: self.len, bytes }))
     }
 }
 
@@ -91,10 +100,19 @@ pub fn gzip(text: &[u8], level: Level) -> io::Result<Vec<u8>> {
 
 /// Texts of sets and chains that were made so far.
 pub struct Texts {
-    compressed: bool,
+    compressed: Compressed,
     sets: RwLock<Sets>,
     chains: RwLock<Chains>,
     kept: AtomicUsize,
+}
+
+/// What is compressed.
+#[derive(Debug, Clone, Copy)]
+pub struct Compressed {
+    /// rules
+    pub rules: bool,
+    /// sets
+    pub sets: bool,
 }
 
 /// Texts by the number of the configuration, and the set's name.
@@ -111,13 +129,18 @@ pub struct Pods(Vec<(Vec<Arc<Chain>>, Arc<Stored>)>);
 pub type Write<'w> = &'w dyn Fn(&mut String, &Chain);
 
 impl Texts {
-    pub fn new(compressed: bool) -> Self {
+    pub fn new(compressed: Compressed) -> Self {
         Texts { compressed, sets: RwLock::default(), chains: RwLock::default(), kept: AtomicUsize::new(0) }
     }
 
-    /// A text that no other node has.
+    /// Rules that no other node has.
+    pub fn own_rules(&self, text: &mut String) -> io::Result<Arc<Stored>> {
+        Stored::new(text, self.compressed.rules.then_some(Level::Fast))
+    }
+
+    /// Sets, or anything else, that no other node has.
     pub fn own(&self, text: &mut String) -> io::Result<Arc<Stored>> {
-        Stored::new(text, self.compressed.then_some(Level::Fast))
+        Stored::new(text, self.compressed.sets.then_some(Level::Fast))
     }
 
     /// The text of one family's rules; those of chains that nodes or families share are written once. `pods`: the
@@ -147,13 +170,13 @@ impl Texts {
                         ) {
                             run.push(next);
                         }
-                        pieces.push(self.own(&mut own)?);
+                        pieces.push(self.own_rules(&mut own)?);
                         pieces.push(self.run(&run, write, &mut own, pods)?);
                     }
                 },
             }
         }
-        pieces.push(self.own(&mut own)?);
+        pieces.push(self.own_rules(&mut own)?);
         ROOM.set(own);
         Ok(pieces)
     }
@@ -173,7 +196,7 @@ impl Texts {
             return Ok(stored.clone());
         }
         run.iter().for_each(|chain| write(room, chain));
-        let stored = self.own(room)?;
+        let stored = self.own_rules(room)?;
         if run.iter().all(|chain| emit::is_alike(chain)) {
             pods.0.push((run.iter().map(|chain| Arc::clone(chain)).collect(), stored.clone()));
         }
@@ -245,7 +268,7 @@ impl Texts {
     fn shared(&self, alike: usize, set: &IpSet, room: &mut String) -> io::Result<Arc<Stored>> {
         emit::ipset::write_set(room, set);
         // it is compressed once, and written for every node that has it
-        let made = Stored::new(room, self.compressed.then_some(Level::Well))?;
+        let made = Stored::new(room, self.compressed.sets.then_some(Level::Well))?;
         if self.kept.fetch_add(made.bytes.len(), Relaxed) < KEPT {
             let mut known = self.sets.write().unwrap_or_else(PoisonError::into_inner);
             known.insert((alike, set.name.clone()), made.clone());
