@@ -44,6 +44,20 @@ fn all<'v>(value: &'v Value, key: &str) -> &'v Vec<Value> {
 }
 
 #[test]
+fn a_mode_of_kube_proxy_that_is_not_known_is_told() {
+    let files = ["fixtures/trace/services/nodes.yaml", "fixtures/trace/services/ipvs.yaml"];
+    let told = "warning[kube-proxy-mode]: kube-proxy works in IPVS mode on node `node-1`, whose rules are not known here: \
+                packets to services are followed as if nothing translated them; likewise for 1 other node\n";
+    let result = run(&[&["audit"], &files[..]].concat());
+    assert_eq!(result.stderr.matches("kube-proxy-mode").count(), 1, "{}", result.stderr);
+    assert!(result.stderr.contains(told), "{}", result.stderr);
+    let result = run(&[&["audit"], &files[..], &["--format", "json"]].concat());
+    let document: Value = serde_json::from_str(&result.stdout).unwrap();
+    let said = all(&document, "diagnostics").iter().map(|own| own["id"].as_str().unwrap());
+    assert!(said.into_iter().any(|id| id == "kube-proxy-mode"), "{document}");
+}
+
+#[test]
 fn stories_are_told() {
     for (name, files) in STORIES {
         let zones = ["--zones", "fixtures/audit/zones.toml"];

@@ -247,7 +247,7 @@ fn the_schemas_agree_on_diagnostics() {
         (value["$defs"]["diagnostic"].clone(), value["$defs"]["related"].clone())
     };
     let wanted = strip(schema("diagnostics.schema.json"));
-    let others = ["compile", "check", "verify", "optimized-policies", "diff"];
+    let others = ["compile", "check", "verify", "optimized-policies", "diff", "audit"];
     for other in others.map(|name| format!("{name}.schema.json")) {
         assert_eq!(strip(schema(&other)), wanted, "{other}");
     }

@@ -8,7 +8,7 @@ use super::walk::{End, Hop, Sure};
 use super::ways::Way;
 use super::words::{Words, network};
 use crate::diagnostic::Summary;
-use crate::diagnostic::render::json::{Entry, Place};
+use crate::diagnostic::render::json::{self, Entry, Place};
 use crate::ir::Family;
 use crate::report::{Document as Report, Suppression};
 use crate::version::CalicoVersion;
@@ -25,6 +25,7 @@ pub struct Document<'a> {
     nodes: Vec<&'a str>,
     targets: Vec<TargetEntry<'a>>,
     findings: Vec<FindingEntry<'a>>,
+    diagnostics: Vec<Entry<'a>>,
 }
 
 #[derive(Serialize)]
@@ -195,6 +196,7 @@ pub fn document<'a>(
         nodes: audit.entered.clone().map(|node| words.node(node)).collect(),
         targets,
         findings: report.findings.iter().map(|one| finding(one, report)).collect(),
+        diagnostics: json::entries(&report.messages, report.sources),
     }
 }
 

@@ -5,6 +5,7 @@ use crate::felix;
 use crate::ir::{Family, Program};
 use crate::kernel::packet::number;
 use crate::kernel::route::{LOOPBACK, Routes};
+use crate::kube_proxy::OTHER_MODE;
 use crate::resolve::view::{Interface, NodeView};
 use crate::resolve::{Cluster, NodeRequest};
 use crate::syntax::ip_route::Route;
@@ -48,12 +49,13 @@ pub fn compile(
     let compiled: Vec<(Option<Compiled>, Vec<Diagnostic>)> =
         names.par_iter().map(|name| one(cluster, name, given.get(*name))).collect();
     let mut nodes = Vec::new();
-    // what is assumed of each node is said once
+    // what is to be said of many nodes is said once
+    let of_many = |id: &str| id.starts_with("assumed-") || id == OTHER_MODE;
     let mut assumed: Vec<(Diagnostic, usize)> = Vec::new();
     for (node, own) in compiled {
         nodes.extend(node);
         for one in own {
-            match assumed.iter_mut().find(|(first, _)| first.id == one.id && one.id.starts_with("assumed-")) {
+            match assumed.iter_mut().find(|(first, _)| first.id == one.id && of_many(one.id)) {
                 Some((_, others)) => *others += 1,
                 None => assumed.push((one, 0)),
             }

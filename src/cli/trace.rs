@@ -9,6 +9,7 @@ use crate::felix;
 use crate::ir::Program;
 use crate::kernel::Kernel;
 use crate::kernel::route::Routes;
+use crate::kube_proxy::OTHER_MODE;
 use crate::resolve::view::NodeView;
 use crate::resolve::{Cluster, NodeRequest};
 use crate::trace::end::{self, Which};
@@ -124,7 +125,9 @@ impl Traced<'_> {
         let query = Query { from, to, protocol, ports };
         let mut journey = Journey { cluster, report: answer::Report::new(&names), said };
         let is_answered = journey.follow(Stop { view, node: &node }, &query);
-        let Journey { mut report, said, .. } = journey;
+        let Journey { mut report, mut said, .. } = journey;
+        // the answers have a note of it
+        said.retain(|one| one.id != OTHER_MODE);
         messages::print(&said, &loaded.files)?;
         if !is_answered {
             let message = format!("`{from_name}` and `{to_name}` have no address family in common");

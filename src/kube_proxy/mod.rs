@@ -23,7 +23,7 @@ mod settings;
 pub use endpoints::Slices;
 pub use offer::{Door, Offer, offers};
 pub use rules::add;
-pub use settings::{Local, Mode, Settings};
+pub use settings::{Local, Mode, OTHER_MODE, Settings};
 
 use crate::diagnostic::Location;
 use crate::model::core::Service;

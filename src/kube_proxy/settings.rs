@@ -61,6 +61,9 @@ pub struct Settings {
     given: bool,
 }
 
+/// The identifier of what [`Settings::other_mode`] says.
+pub const OTHER_MODE: &str = "kube-proxy-mode";
+
 impl Settings {
     /// Reads the configuration, or assumes kube-proxy's defaults. An interface of kube-proxy in IPVS mode on
     /// the node counts more than what is written.
@@ -118,9 +121,28 @@ impl Settings {
         self.forwards_invalid = own.conntrack_is_liberal;
     }
 
-    /// Says what was assumed, if anything was.
-    pub fn assumption(&self) -> Option<Diagnostic> {
-        if self.given || self.mode != Mode::Iptables {
+    /// Says so if it works in a mode that is not known here.
+    pub fn other_mode(&self, node: &str) -> Option<String> {
+        let mode = self.mode.name();
+        (self.mode != Mode::Iptables).then(|| {
+            format!(
+                "kube-proxy works in {mode} mode on node `{node}`, whose rules are not known here: packets to services \
+                 are followed as if nothing translated them"
+            )
+        })
+    }
+
+    /// Says what was assumed, and what of this kube-proxy is not known here.
+    pub fn told(&self, node: &str) -> Option<Diagnostic> {
+        if let Some(message) = self.other_mode(node) {
+            return Some(
+                Diagnostic::new(OTHER_MODE, Severity::Warning, None, message).help(
+                    "what is said of addresses and node ports of services does not hold there; host endpoints, ports \
+                     of nodes and traffic to pods themselves do not depend on kube-proxy",
+                ),
+            );
+        }
+        if self.given {
             return None;
         }
         let pods = match &self.local {

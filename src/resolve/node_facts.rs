@@ -17,6 +17,10 @@ pub struct NodeFacts<'r> {
     pub node: &'r Node,
     /// addresses of the annotations that BGP's setup writes, IPv4 before IPv6
     bgp: Vec<Cidr>,
+    /// those of them that are written with a length
+    annotated: Vec<IpAddr>,
+    /// those of them that VXLAN packets come from
+    vxlan_hosts: Vec<IpAddr>,
     /// addresses inside of the cluster's network, with their lengths if known
     pub internal: Vec<IpNet>,
     /// addresses outside of it
@@ -26,12 +30,17 @@ pub struct NodeFacts<'r> {
 impl<'r> NodeFacts<'r> {
     /// Reads a Node. `pod_cidr_mode`: addresses come from the node's pod CIDR (host-local IPAM).
     pub fn new(node: &'r Node) -> Self {
-        let annotation = |key: &str, version: u8| {
-            let text = node.meta.annotations.get(&format!("projectcalico.org/{key}"))?;
-            cidr::parse_or_address(text).filter(|cidr| cidr.version() == version)
+        let own = |key: &str, version: u8| {
+            let text = annotation(node, key)?;
+            let cidr = cidr::parse_or_address(text).filter(|cidr| cidr.version() == version)?;
+            Some((cidr, text.contains('/')))
         };
-        let bgp: Vec<Cidr> =
-            [annotation("IPv4Address", 4), annotation("IPv6Address", 6)].into_iter().flatten().collect();
+        let own = [own("IPv4Address", 4), own("IPv6Address", 6)].into_iter().flatten();
+        let annotated = own.clone().filter(|(_, with_length)| *with_length).map(|(cidr, _)| cidr.address);
+        let has_tunnel = |(cidr, _): &(Cidr, bool)| vxlan_tunnel(node, cidr.version()).is_some();
+        let vxlan_hosts = own.clone().filter(has_tunnel).map(|(cidr, _)| cidr.address).collect();
+        let annotated = annotated.collect();
+        let bgp: Vec<Cidr> = own.map(|(cidr, _)| cidr).collect();
         let of_kind = |kind: &str| -> Vec<IpNet> {
             let of_kind = node.addresses.iter().filter(|address| &*address.kind == kind);
             of_kind.filter_map(|address| address::parse_ip(&address.address)).map(IpNet::from).collect()
@@ -44,7 +53,7 @@ impl<'r> NodeFacts<'r> {
                 internal.push(net);
             }
         }
-        NodeFacts { node, bgp, internal, external }
+        NodeFacts { node, bgp, annotated, vxlan_hosts, internal, external }
     }
 
     /// The address that Calico knows the node by, in one family, with its length if that is known.
@@ -58,7 +67,7 @@ impl<'r> NodeFacts<'r> {
     /// (`libcalico-go/lib/backend/syncersv1/updateprocessors/felixnodeprocessor.go:73`, v3.30.7).
     pub fn hosts(&self, from: HostsFrom) -> Vec<IpAddr> {
         match from {
-            HostsFrom::Annotations => self.annotated().collect(),
+            HostsFrom::Annotations => self.annotated.clone(),
             HostsFrom::AnyAddress => {
                 let v4 = |address: &IpAddr| address.is_ipv4();
                 let annotated = self.bgp.iter().map(|cidr| cidr.address).find(v4);
@@ -72,25 +81,15 @@ impl<'r> NodeFacts<'r> {
         }
     }
 
-    fn annotated(&self) -> impl Iterator<Item = IpAddr> + '_ {
-        let texts = ["IPv4Address", "IPv6Address"].map(|key| format!("projectcalico.org/{key}"));
-        let with_length =
-            texts.map(|key| self.node.meta.annotations.get(&key).is_some_and(|t| t.contains('/')));
-        self.bgp
-            .iter()
-            .filter(move |cidr| with_length[usize::from(cidr.version() == 6)])
-            .map(|cidr| cidr.address)
-    }
-
     /// The address that VXLAN packets of this node come from, if it has a tunnel of the family
     /// (`felix/calc/vxlan_resolver.go:261`, v3.32.1).
     pub fn vxlan_hosts(&self) -> impl Iterator<Item = IpAddr> + '_ {
-        self.bgp.iter().filter(|cidr| self.vxlan_tunnel(cidr.version()).is_some()).map(|cidr| cidr.address)
+        self.vxlan_hosts.iter().copied()
     }
 
     /// The node's VXLAN tunnel address of a family.
     pub fn vxlan_tunnel(&self, version: u8) -> Option<IpAddr> {
-        self.tunnel(if version == 4 { "IPv4VXLANTunnelAddr" } else { "IPv6VXLANTunnelAddr" }, version)
+        vxlan_tunnel(self.node, version)
     }
 
     /// The node's IPIP tunnel address. With host-local IPAM it is the first address of the pod
@@ -102,14 +101,22 @@ impl<'r> NodeFacts<'r> {
                 Some(IpAddr::from([a, b, c, d.wrapping_add(1)]))
             }
             Some(IpNet::V6(_)) => None,
-            None => self.tunnel("IPv4IPIPTunnelAddr", 4),
+            None => tunnel(self.node, "IPv4IPIPTunnelAddr", 4),
         }
     }
+}
 
-    fn tunnel(&self, key: &str, version: u8) -> Option<IpAddr> {
-        let text = self.node.meta.annotations.get(&format!("projectcalico.org/{key}"))?;
-        address::parse_ip(text).filter(|address| address.is_ipv4() == (version == 4))
-    }
+fn annotation<'n>(node: &'n Node, key: &str) -> Option<&'n str> {
+    node.meta.annotations.get(&format!("projectcalico.org/{key}"))
+}
+
+fn vxlan_tunnel(node: &Node, version: u8) -> Option<IpAddr> {
+    tunnel(node, if version == 4 { "IPv4VXLANTunnelAddr" } else { "IPv6VXLANTunnelAddr" }, version)
+}
+
+fn tunnel(node: &Node, key: &str, version: u8) -> Option<IpAddr> {
+    let address = address::parse_ip(annotation(node, key)?);
+    address.filter(|address| address.is_ipv4() == (version == 4))
 }
 
 fn with_host_bits(cidr: &Cidr) -> IpNet {

@@ -11,7 +11,7 @@ use crate::felix;
 use crate::ir::{Family, Program};
 use crate::kernel::packet::number;
 use crate::kernel::route::Routes;
-use crate::kube_proxy::{self, Mode, Settings};
+use crate::kube_proxy::{self, Settings};
 use crate::portmap;
 use crate::resolve::view::{Interface, NodeView};
 use crate::resolve::{Cluster, NodeRequest};
@@ -38,7 +38,8 @@ pub struct Journey<'j, 'r> {
     pub said: Vec<Diagnostic>,
 }
 
-/// What a node has, with kube-proxy's rules and those for host ports of pods. Says what was assumed of kube-proxy.
+/// What a node has, with kube-proxy's rules and those for host ports of pods. Says what was assumed of kube-proxy, and
+/// if it works in a mode that is not known here.
 pub fn with_kube_proxy(
     mut program: Program,
     cluster: &Cluster<'_>,
@@ -48,7 +49,7 @@ pub fn with_kube_proxy(
     let resources = cluster.resources();
     if !resources.services.is_empty() {
         let settings = Settings::new(resources, view);
-        said.extend(settings.assumption());
+        said.extend(settings.told(&view.node));
         kube_proxy::add(&mut program, &settings, resources, view);
     }
     portmap::add(&mut program, cluster, view);
@@ -66,7 +67,11 @@ impl Journey<'_, '_> {
         let (answers, left): (Vec<_>, Vec<_>) =
             walked.into_iter().map(|walked| (walked.answer, (walked.out, walked.space))).unzip();
         self.report.add(&stop.view.node, query, &answers);
-        self.note_other_modes(stop.view);
+        let resources = self.cluster.resources();
+        if !resources.services.is_empty() {
+            let other_mode = Settings::new(resources, stop.view).other_mode(&stop.view.node);
+            other_mode.into_iter().for_each(|note| self.report.note(note));
+        }
         for (out, mut space) in left {
             let (legs, more) = onward::legs(self.cluster, stop.view, &out, &mut space);
             if more > 0 {
@@ -79,18 +84,6 @@ impl Journey<'_, '_> {
             }
         }
         true
-    }
-
-    /// What kube-proxy does in other modes than iptables is not in the rules.
-    fn note_other_modes(&mut self, view: &NodeView) {
-        let resources = self.cluster.resources();
-        let mode = Settings::new(resources, view).mode;
-        if mode != Mode::Iptables && !resources.services.is_empty() {
-            let mode = mode.name();
-            self.report.note(format!(
-                "kube-proxy works in {mode} mode here, which is not modelled: packets to services stay as they are"
-            ));
-        }
     }
 
     /// Packets that go to another node.
