@@ -7,10 +7,9 @@
 
 mod audited;
 
-use ipnet::Ipv4Net;
-use netpolc::ir::Family;
+use ipnet::{IpNet, Ipv4Net};
 use netpolc::source::{Input, Options, read};
-use netpolc::space::{Field, Space, nets};
+use netpolc::space::nets;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 use std::fmt::Write as _;
@@ -233,14 +232,8 @@ fn work(task: &str, path: &Path) {
             assert!(value["items"].as_array().is_some_and(|items| !items.is_empty()));
         }
         "merge" => {
-            let mut space = Space::new(Family::V4);
-            let ranges: Vec<(u128, u128)> = list(path)
-                .map(|net| (u128::from(u32::from(net.network())), u128::from(u32::from(net.broadcast()))))
-                .collect();
-            let set = space.with(Field::Source, &ranges);
-            let (cubes, _) = space.cubes(set, 1);
-            let sides = cubes.iter().flat_map(|cube| &cube.sides).flat_map(|(_, ranges)| ranges);
-            print(sides.flat_map(|range| nets::of_range(*range, Family::V4)));
+            let nets: Vec<IpNet> = list(path).map(IpNet::V4).collect();
+            print(nets::fewest(&nets).into_iter());
         }
         "aggregate" => print(Ipv4Net::aggregate(&list(path).collect()).into_iter()),
         other => panic!("no task `{other}`"),

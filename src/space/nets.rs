@@ -2,7 +2,7 @@
 
 use super::Range;
 use crate::ir::Family;
-use ipnet::{IpNet, Ipv4Subnets, Ipv6Subnets};
+use ipnet::{IpNet, Ipv4Net, Ipv4Subnets, Ipv6Subnets};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// An address as a number: IPv4 in the low 32 bits. The family is known from elsewhere.
@@ -59,8 +59,39 @@ pub fn size(nets: &[IpNet], family: Family) -> f64 {
 /// The fewest networks that have just the addresses of these, in order. There is one such list: the
 /// largest networks that lie in the union.
 pub fn fewest(nets: &[IpNet]) -> Vec<IpNet> {
-    let of = |family| joined(ranges(nets, family)).into_iter().flat_map(move |own| of_range(own, family));
-    [Family::V4, Family::V6].into_iter().flat_map(of).collect()
+    let mut out = Vec::new();
+    fewest_v4(nets, &mut out);
+    let v6 = joined(ranges(nets, Family::V6));
+    out.extend(v6.into_iter().flat_map(|own| of_range(own, Family::V6)));
+    out
+}
+
+/// The same of IPv4: a range is one number, its first address before its last, so that a million of them are sorted
+/// in no time.
+fn fewest_v4(nets: &[IpNet], out: &mut Vec<IpNet>) {
+    let mut ranges: Vec<u64> = nets
+        .iter()
+        .filter_map(|net| match net {
+            IpNet::V4(net) => {
+                Some(u64::from(u32::from(net.network())) << 32 | u64::from(u32::from(net.broadcast())))
+            }
+            IpNet::V6(_) => None,
+        })
+        .collect();
+    ranges.sort_unstable();
+    let mut ranges = ranges.into_iter().map(|range| (range >> 32, range & 0xffff_ffff)).peekable();
+    while let Some((mut first, mut last)) = ranges.next() {
+        while let Some((_, more)) = ranges.next_if(|(next, _)| *next <= last + 1) {
+            last = last.max(more);
+        }
+        // the largest network that begins here and does not go beyond the end
+        while first <= last {
+            let bits = first.trailing_zeros().min((last + 1 - first).ilog2());
+            let net = Ipv4Net::new(Ipv4Addr::from(first as u32), (32 - bits) as u8);
+            out.push(net.expect("at most 32 bits").into());
+            first += 1 << bits;
+        }
+    }
 }
 
 /// The same numbers as ranges in order that do not touch.
@@ -79,7 +110,6 @@ pub fn joined<N: Copy + Ord + Into<u128>>(mut all: Vec<(N, N)>) -> Vec<(N, N)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ipnet::Ipv4Net;
     use proptest::prelude::*;
 
     fn net(text: &str) -> IpNet {
