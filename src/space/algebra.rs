@@ -1,6 +1,6 @@
 //! Union, intersection, difference; projection.
 
-use super::diagram::{Edges, PacketSet, Space};
+use super::diagram::{PacketSet, Space};
 use super::field::{Field, Range};
 
 /// Operations on two sets.
@@ -86,7 +86,7 @@ impl Space {
             (None, None) => return PacketSet::NONE,
         };
         let (mut of_a, mut of_b) = (Cursor::new(self, a, field), Cursor::new(self, b, field));
-        let mut edges = Edges::with_capacity(of_a.edges(self, a).max(of_b.edges(self, b)));
+        let mut edges = self.edges();
         let largest = field.largest(self.family);
         loop {
             let ((end_a, target_a), (end_b, target_b)) =
@@ -123,11 +123,9 @@ impl Space {
                 self.union_of(targets)
             }
             Some(first) => {
-                let node = self.node(set);
-                let answers: Vec<(u128, PacketSet)> =
-                    node.lasts.iter().copied().zip(node.targets.iter().copied()).collect();
-                let mut edges = Edges::with_capacity(answers.len());
-                for (last, target) in answers {
+                let mut edges = self.edges();
+                for at in 0..self.node(set).lasts.len() {
+                    let (last, target) = self.node(set).edge(at);
                     let target = self.forget(target, field);
                     edges.push(last, target);
                 }
@@ -147,11 +145,9 @@ impl Space {
         if values.iter().all(|(field, _)| *field < first) {
             return set;
         }
-        let node = self.node(set);
-        let answers: Vec<(u128, PacketSet)> =
-            node.lasts.iter().copied().zip(node.targets.iter().copied()).collect();
-        let mut edges = Edges::with_capacity(answers.len());
-        for (last, target) in answers {
+        let mut edges = self.edges();
+        for at in 0..self.node(set).lasts.len() {
+            let (last, target) = self.node(set).edge(at);
             let target = self.given(target, values);
             edges.push(last, target);
         }
@@ -177,16 +173,11 @@ impl Cursor {
         Cursor { asks: space.first_field(set) == Some(field), at: 0 }
     }
 
-    fn edges(&self, space: &Space, set: PacketSet) -> usize {
-        if self.asks { space.node(set).lasts.len() } else { 1 }
-    }
-
     fn current(&self, space: &Space, set: PacketSet, largest: u128) -> (u128, PacketSet) {
         if !self.asks {
             return (largest, set);
         }
-        let node = space.node(set);
-        (node.lasts[self.at], node.targets[self.at])
+        space.node(set).edge(self.at)
     }
 
     fn advance(&mut self, reached: bool) {

@@ -43,7 +43,7 @@ impl Space {
         }
         let node = self.node(set);
         let mut whole = true;
-        for (target, ranges) in by_target(&node.lasts, &node.targets) {
+        for (target, ranges) in by_target(node.lasts, node.targets) {
             sides.push((node.field, ranges));
             whole &= self.collect(target, sides, found, limit);
             sides.pop();

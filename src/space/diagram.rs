@@ -28,19 +28,32 @@ impl PacketSet {
 
 /// A question and where its answers lead: the values up to and with `lasts[i]` (and beyond
 /// `lasts[i - 1]`) lead to `targets[i]`. The last of `lasts` is the field's largest value.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct Node {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Node<'s> {
     pub(super) field: Field,
-    pub(super) lasts: Box<[u128]>,
-    pub(super) targets: Box<[PacketSet]>,
+    pub(super) lasts: &'s [u128],
+    pub(super) targets: &'s [PacketSet],
+}
+
+impl Node<'_> {
+    /// The last value of an answer, and where it leads.
+    pub(super) fn edge(&self, at: usize) -> (u128, PacketSet) {
+        (self.lasts[at], self.targets[at])
+    }
 }
 
 /// All sets of packets of one family that have been made.
 #[derive(Debug)]
 pub struct Space {
     pub(super) family: Family,
-    /// the first two stand for the empty and the full set, and are never looked at
-    nodes: Vec<Node>,
+    /// of each node its field, and where its edges begin, which end where those of the next one begin; the first two
+    /// stand for the empty and the full set, and are never looked at
+    nodes: Vec<(Field, usize)>,
+    /// the edges of all nodes: there are millions of small nodes, and none has a life of its own
+    lasts: Vec<u128>,
+    targets: Vec<PacketSet>,
+    /// room for edges in the making
+    spare: Vec<Edges>,
     /// by hash the first node that has it, and others that have it too
     known: FxHashMap<u64, u32>,
     collided: FxHashMap<u64, Vec<u32>>,
@@ -51,10 +64,13 @@ pub struct Space {
 impl Space {
     /// A space without sets but the empty one and the full one.
     pub fn new(family: Family) -> Self {
-        let terminal = || Node { field: Field::Source, lasts: Box::default(), targets: Box::default() };
+        let terminal = (Field::Source, 0);
         Space {
             family,
-            nodes: vec![terminal(), terminal()],
+            nodes: vec![terminal, terminal],
+            lasts: Vec::new(),
+            targets: Vec::new(),
+            spare: Vec::new(),
             known: FxHashMap::default(),
             collided: FxHashMap::default(),
             results: FxHashMap::default(),
@@ -82,14 +98,17 @@ impl Space {
     pub fn forget_since(&mut self, Moment(length): Moment) {
         let length = length.max(2);
         for number in (length..self.nodes.len()).rev() {
-            let hash = hash(&self.nodes[number]);
             let number = number as u32;
+            let hash = hash(&self.node(PacketSet(number)));
             if self.known.get(&hash) == Some(&number) {
                 self.known.remove(&hash);
             } else if let Some(others) = self.collided.get_mut(&hash) {
                 others.retain(|other| *other != number);
             }
         }
+        let edges = self.nodes.get(length).map_or(self.lasts.len(), |(_, start)| *start);
+        self.lasts.truncate(edges);
+        self.targets.truncate(edges);
         self.nodes.truncate(length);
         self.results = FxHashMap::default();
     }
@@ -104,8 +123,16 @@ impl Space {
         self.nodes.len() == 2
     }
 
-    pub(super) fn node(&self, set: PacketSet) -> &Node {
-        &self.nodes[set.0 as usize]
+    pub(super) fn node(&self, set: PacketSet) -> Node<'_> {
+        let number = set.0 as usize;
+        let (field, start) = self.nodes[number];
+        let end = self.nodes.get(number + 1).map_or(self.lasts.len(), |(_, next)| *next);
+        Node { field, lasts: &self.lasts[start..end], targets: &self.targets[start..end] }
+    }
+
+    /// Edges of a node in the making; [`Space::make`] takes them back.
+    pub(super) fn edges(&mut self) -> Edges {
+        self.spare.pop().unwrap_or_default()
     }
 
     /// The field that a set asks for first; `None` for the empty and the full set.
@@ -119,7 +146,7 @@ impl Space {
         let mut sorted: Vec<Range> =
             ranges.iter().filter(|(first, last)| first <= last && *first <= largest).copied().collect();
         sorted.sort_unstable();
-        let mut edges = Edges::default();
+        let mut edges = self.edges();
         let mut next = 0;
         for (first, last) in sorted {
             let last = last.min(largest);
@@ -148,27 +175,36 @@ impl Space {
 
     /// The node with these answers, made if it is not there yet; the target itself where all answers
     /// lead to one.
-    pub(super) fn make(&mut self, field: Field, edges: Edges) -> PacketSet {
-        if let [only] = edges.targets[..] {
-            return only;
-        }
-        let node = Node { field, lasts: edges.lasts.into(), targets: edges.targets.into() };
+    pub(super) fn make(&mut self, field: Field, mut edges: Edges) -> PacketSet {
+        let made = match edges.targets[..] {
+            [only] => only,
+            _ => self.known_or_new(Node { field, lasts: &edges.lasts, targets: &edges.targets }),
+        };
+        edges.lasts.clear();
+        edges.targets.clear();
+        self.spare.push(edges);
+        made
+    }
+
+    fn known_or_new(&mut self, node: Node<'_>) -> PacketSet {
         let hash = hash(&node);
         let number = u32::try_from(self.nodes.len()).expect("fewer nodes than 32 bits can count");
-        match self.known.get(&hash) {
+        match self.known.get(&hash).map(|first| PacketSet(*first)) {
             None => {
                 self.known.insert(hash, number);
             }
-            Some(first) if self.nodes[*first as usize] == node => return PacketSet(*first),
+            Some(first) if self.node(first) == node => return first,
             Some(_) => {
-                let others = self.collided.entry(hash).or_default();
-                if let Some(same) = others.iter().find(|other| self.nodes[**other as usize] == node) {
-                    return PacketSet(*same);
+                let others = self.collided.get(&hash).into_iter().flatten();
+                if let Some(same) = others.map(|it| PacketSet(*it)).find(|other| self.node(*other) == node) {
+                    return same;
                 }
-                others.push(number);
+                self.collided.entry(hash).or_default().push(number);
             }
         }
-        self.nodes.push(node);
+        self.nodes.push((node.field, self.lasts.len()));
+        self.lasts.extend_from_slice(node.lasts);
+        self.targets.extend_from_slice(node.targets);
         PacketSet(number)
     }
 }
@@ -177,7 +213,7 @@ impl Space {
 #[derive(Debug, Clone, Copy)]
 pub struct Moment(usize);
 
-fn hash(node: &Node) -> u64 {
+fn hash(node: &Node<'_>) -> u64 {
     let mut hasher = FxHasher::default();
     node.hash(&mut hasher);
     hasher.finish()
@@ -191,10 +227,6 @@ pub(super) struct Edges {
 }
 
 impl Edges {
-    pub(super) fn with_capacity(edges: usize) -> Self {
-        Edges { lasts: Vec::with_capacity(edges), targets: Vec::with_capacity(edges) }
-    }
-
     /// The values beyond those so far, up to and with `last`, lead to `target`.
     pub(super) fn push(&mut self, last: u128, target: PacketSet) {
         match (self.targets.last(), self.lasts.last_mut()) {

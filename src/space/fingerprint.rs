@@ -22,7 +22,7 @@ impl Space {
         } else {
             let node = self.node(set);
             hash.update([node.field as u8]);
-            for (last, target) in node.lasts.iter().zip(&node.targets) {
+            for (last, target) in node.lasts.iter().zip(node.targets) {
                 hash.update(last.to_be_bytes());
                 hash.update(self.hash(*target, known));
             }
