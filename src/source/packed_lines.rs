@@ -5,6 +5,7 @@
 
 use super::find::Contents;
 use super::packed::Unpacked;
+use std::collections::VecDeque;
 use std::io::{Cursor, Read};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -41,6 +42,12 @@ struct Reading {
     start: (u32, u32),
     /// those of the byte after it
     end: (u32, u32),
+    /// bytes of the text before it
+    passed: u64,
+    /// where its lines end, as bytes of the text
+    breaks: VecDeque<u64>,
+    /// the place that was found last, and where it is in the text: people look at one line more than once
+    found: ((u32, u32), u64),
     /// nothing comes after it
     ended: bool,
 }
@@ -89,8 +96,10 @@ impl Reading {
         text.by_ref().take(STEP).read_to_end(&mut window).ok()?;
         let mark = if window.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
         window.drain(..mark);
-        let (ended, end) = (window.is_empty(), after((1, 1), &window));
-        Some(Reading { text, window, start: (1, 1), end, ended })
+        let ended = window.is_empty();
+        let (start, end) = ((1, 1), after((1, 1), &window));
+        let breaks = memchr::memchr_iter(b'\n', &window).map(|at| at as u64).collect();
+        Some(Reading { text, window, start, end, passed: 0, breaks, found: (start, 0), ended })
     }
 
     /// At most `limit` bytes from a place on that is not before the window.
@@ -126,18 +135,34 @@ impl Reading {
         let old = self.window.len().saturating_sub(kept);
         self.start = after(self.start, &self.window[..old]);
         self.window.drain(..old);
+        self.passed += old as u64;
+        let gone = self.breaks.partition_point(|at| *at < self.passed);
+        self.breaks.drain(..gone);
         let known = self.window.len();
         self.ended = self.text.by_ref().take(STEP).read_to_end(&mut self.window).ok()? == 0;
-        self.end = after(self.end, &self.window[known..]);
+        let new = &self.window[known..];
+        self.end = after(self.end, new);
+        let before = self.passed + known as u64;
+        self.breaks.extend(memchr::memchr_iter(b'\n', new).map(|at| before + at as u64));
         Some(!self.ended)
     }
 
     /// Where a place is in the window, or the end of its line.
-    fn find(&self, line: u32, column: u32) -> usize {
-        let (mut at, mut here) = (0, self.start);
-        while here.0 < line {
-            let Some(len) = memchr::memchr(b'\n', &self.window[at..]) else { return self.window.len() };
-            (at, here) = (at + len + 1, (here.0 + 1, 1));
+    fn find(&mut self, line: u32, column: u32) -> usize {
+        // from where its line begins, or from what was found there last
+        let mut here = (line, 1);
+        let begin = match (line - self.start.0) as usize {
+            0 => {
+                here = self.start;
+                Some(self.passed)
+            }
+            breaks => self.breaks.get(breaks - 1).map(|at| at + 1),
+        };
+        let Some(begin) = begin else { return self.window.len() };
+        let mut at = (begin - self.passed) as usize;
+        let (found, place) = self.found;
+        if found.0 == line && (here.1..=column).contains(&found.1) && place >= self.passed {
+            (here, at) = (found, (place - self.passed) as usize);
         }
         // what is left of a character is no column
         while let Some(byte) = self.window.get(at)
@@ -147,6 +172,7 @@ impl Reading {
             here.1 += u32::from(byte & 0xC0 != 0x80);
             at += 1;
         }
+        self.found = (here, self.passed + at as u64);
         at
     }
 }
