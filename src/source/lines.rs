@@ -57,14 +57,20 @@ pub(super) fn floor(text: &str, mut offset: usize) -> usize {
 
 /// The place behind `text`, which begins at `place`.
 pub(super) fn advance(place: Location, text: &str) -> Location {
-    let Location { file, line, column } = place;
-    let count = |text: &str| text.chars().count() as u32;
-    match memchr::memrchr(b'\n', text.as_bytes()) {
-        None => Location { file, line, column: column + count(text) },
+    let (line, column) = after((place.line, place.column), text.as_bytes());
+    Location { line, column, ..place }
+}
+
+/// Line and column behind some bytes of a text, which may begin and end within characters: what is left of one is
+/// no column.
+pub(super) fn after((line, column): (u32, u32), bytes: &[u8]) -> (u32, u32) {
+    let columns = |bytes: &[u8]| bytes.iter().filter(|byte| *byte & 0xC0 != 0x80).count() as u32;
+    match memchr::memrchr(b'\n', bytes) {
         Some(last) => {
-            let newlines = memchr::memchr_iter(b'\n', &text.as_bytes()[..=last]).count() as u32;
-            Location { file, line: line + newlines, column: 1 + count(&text[last + 1..]) }
+            let breaks = memchr::memchr_iter(b'\n', &bytes[..=last]).count() as u32;
+            (line + breaks, 1 + columns(&bytes[last + 1..]))
         }
+        None => (line, column + columns(bytes)),
     }
 }
 

@@ -4,6 +4,7 @@
 //! about in reading order cost one pass together. A much earlier place begins it anew.
 
 use super::find::Contents;
+use super::lines::after;
 use super::packed::Unpacked;
 use std::collections::VecDeque;
 use std::io::{Cursor, Read};
@@ -177,29 +178,11 @@ impl Reading {
     }
 }
 
-/// The place after some bytes.
-fn after((line, column): (u32, u32), bytes: &[u8]) -> (u32, u32) {
-    let columns = |bytes: &[u8]| bytes.iter().filter(|byte| *byte & 0xC0 != 0x80).count() as u32;
-    match memchr::memrchr(b'\n', bytes) {
-        Some(last) => {
-            let breaks = memchr::memchr_iter(b'\n', bytes).count() as u32;
-            (line + breaks, 1 + columns(&bytes[last + 1..]))
-        }
-        None => (line, column + columns(bytes)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::packed::tests::gzip;
     use super::*;
     use proptest::prelude::*;
-    use std::io::Write;
-
-    fn gzip(text: &str) -> Vec<u8> {
-        let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        out.write_all(text.as_bytes()).unwrap();
-        out.finish().unwrap()
-    }
 
     /// What is there, found by counting.
     fn plain(text: &str, line: u32, column: u32, limit: usize) -> Option<Vec<u8>> {
@@ -216,7 +199,7 @@ mod tests {
             text in "([a-zé\u{1F600}]{0,60}\n?){0,12}",
             places in prop::collection::vec((1u32..14, 1u32..90, 1usize..50), 1..20),
         ) {
-            let packed = gzip(&text);
+            let packed = gzip(text.as_bytes());
             let lines = PackedLines::new(Contents::Bytes(packed.as_slice().into()));
             for (line, column, limit) in places {
                 let found = lines.read(line, column, limit);

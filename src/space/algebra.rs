@@ -122,16 +122,23 @@ impl Space {
                 let targets = self.node(set).targets.to_vec();
                 self.union_of(targets)
             }
-            Some(first) => {
-                let mut edges = self.edges();
-                for at in 0..self.node(set).lasts.len() {
-                    let (last, target) = self.node(set).edge(at);
-                    let target = self.forget(target, field);
-                    edges.push(last, target);
-                }
-                self.make(first, edges)
-            }
+            Some(first) => self.with_answers(set, first, |space, answer| space.forget(answer, field)),
         }
+    }
+
+    /// A set that asks the field `first`, with what becomes of each answer to it.
+    fn with_answers(
+        &mut self,
+        set: PacketSet,
+        first: Field,
+        become_of: impl Fn(&mut Self, PacketSet) -> PacketSet,
+    ) -> PacketSet {
+        let mut edges = self.edges();
+        for at in 0..self.node(set).lasts.len() {
+            let (last, target) = self.node(set).edge(at);
+            edges.push(last, become_of(self, target));
+        }
+        self.make(first, edges)
     }
 
     /// Packets that are in the set once fields are given these values: the fields are no longer asked.
@@ -145,13 +152,7 @@ impl Space {
         if values.iter().all(|(field, _)| *field < first) {
             return set;
         }
-        let mut edges = self.edges();
-        for at in 0..self.node(set).lasts.len() {
-            let (last, target) = self.node(set).edge(at);
-            let target = self.given(target, values);
-            edges.push(last, target);
-        }
-        self.make(first, edges)
+        self.with_answers(set, first, |space, answer| space.given(answer, values))
     }
 
     /// What the packets become when the field of each is set to a value of these ranges.

@@ -2,7 +2,7 @@
 
 use super::Range;
 use crate::ir::Family;
-use ipnet::{IpNet, Ipv4Net, Ipv4Subnets, Ipv6Subnets};
+use ipnet::{IpNet, IpSubnets, Ipv4Subnets, Ipv6Subnets};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// An address as a number: IPv4 in the low 32 bits. The family is known from elsewhere.
@@ -38,15 +38,13 @@ pub fn ranges(nets: &[IpNet], family: Family) -> Vec<Range> {
 }
 
 /// A range of addresses as the fewest networks.
-pub fn of_range((first, last): Range, family: Family) -> Vec<IpNet> {
+pub fn of_range((first, last): Range, family: Family) -> IpSubnets {
     match family {
         Family::V4 => {
             let address = |value: u128| Ipv4Addr::from(value as u32);
-            Ipv4Subnets::new(address(first), address(last), 0).map(IpNet::from).collect()
+            IpSubnets::V4(Ipv4Subnets::new(address(first), address(last), 0))
         }
-        Family::V6 => {
-            Ipv6Subnets::new(Ipv6Addr::from(first), Ipv6Addr::from(last), 0).map(IpNet::from).collect()
-        }
+        Family::V6 => IpSubnets::V6(Ipv6Subnets::new(Ipv6Addr::from(first), Ipv6Addr::from(last), 0)),
     }
 }
 
@@ -79,24 +77,20 @@ fn fewest_v4(nets: &[IpNet], out: &mut Vec<IpNet>) {
         })
         .collect();
     ranges.sort_unstable();
-    let mut ranges = ranges.into_iter().map(|range| (range >> 32, range & 0xffff_ffff)).peekable();
-    while let Some((mut first, mut last)) = ranges.next() {
-        while let Some((_, more)) = ranges.next_if(|(next, _)| *next <= last + 1) {
-            last = last.max(more);
-        }
-        // the largest network that begins here and does not go beyond the end
-        while first <= last {
-            let bits = first.trailing_zeros().min((last + 1 - first).ilog2());
-            let net = Ipv4Net::new(Ipv4Addr::from(first as u32), (32 - bits) as u8);
-            out.push(net.expect("at most 32 bits").into());
-            first += 1 << bits;
-        }
-    }
+    let joined = joined_in_order(ranges.into_iter().map(|range| ((range >> 32) as u32, range as u32)));
+    out.extend(
+        joined.into_iter().flat_map(|(first, last)| of_range((first.into(), last.into()), Family::V4)),
+    );
 }
 
 /// The same numbers as ranges in order that do not touch.
 pub fn joined<N: Copy + Ord + Into<u128>>(mut all: Vec<(N, N)>) -> Vec<(N, N)> {
     all.sort_unstable();
+    joined_in_order(all.into_iter())
+}
+
+/// The same of ranges that are in order.
+fn joined_in_order<N: Copy + Ord + Into<u128>>(all: impl ExactSizeIterator<Item = (N, N)>) -> Vec<(N, N)> {
     let mut ranges: Vec<(N, N)> = Vec::with_capacity(all.len());
     for (first, last) in all {
         match ranges.last_mut() {
@@ -110,6 +104,7 @@ pub fn joined<N: Copy + Ord + Into<u128>>(mut all: Vec<(N, N)>) -> Vec<(N, N)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ipnet::Ipv4Net;
     use proptest::prelude::*;
 
     fn net(text: &str) -> IpNet {

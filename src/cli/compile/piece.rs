@@ -23,7 +23,7 @@ pub struct File {
 }
 
 /// Bytes as the output wants them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Stored {
     /// how many they are when they are not compressed
     pub len: u64,
